@@ -1,0 +1,24 @@
+//! The ports of an A2A agent: small traits between the engine and what surrounds it.
+//!
+//! In scope: the traits and the values they exchange, and the conformance suites that every
+//! implementation passes (feature `conformance`). Out of scope: any implementation.
+
+mod bounds;
+mod handler;
+mod host;
+mod service;
+mod storage;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use bounds::{BoxFuture, BoxStream, MaybeSend};
+pub use handler::{
+    Answers, ArtifactWriter, Effect, HandlerError, MessageHandler, PROGRESS, Parts, Run, TaskUpdater, Turn,
+};
+pub use host::{Clock, Host, Random, Spawner};
+pub use service::{AgentOperations, AgentService, CallContext, EventStream, Reply};
+pub use storage::{
+    Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, Revision, Scope, Snapshot, Storage, StorageError,
+    TaskId, TaskPage, TaskStorage,
+};

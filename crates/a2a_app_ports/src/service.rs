@@ -1,0 +1,163 @@
+//! An agent is one function: `handle(context, Call) -> Reply`. The engine answers it, a remote agent
+//! answers it, and whatever wraps an agent wraps this.
+
+use std::sync::Arc;
+
+use a2a_protocol_core::{
+    AgentCard, Call, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
+    GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
+    ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse, ListTasksRequest,
+    ListTasksResponse, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, SubscribeToTaskRequest,
+    Task, TaskPushNotificationConfig,
+};
+use http::HeaderMap;
+use serde_json::value::RawValue;
+
+use crate::{BoxFuture, BoxStream};
+
+/// What is known of a call besides its request.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallContext {
+    /// The version of the protocol the caller speaks.
+    pub version: ProtocolVersion,
+    /// The extensions that are active for this call (section 4.6).
+    pub extensions: Vec<String>,
+    /// Who calls, as authentication found; also the owner of the tasks the call creates.
+    pub principal: Option<Arc<str>>,
+    /// Headers that the configuration lets through to the handler.
+    pub headers: HeaderMap,
+    /// The event after which a subscription is resumed (`Last-Event-ID`).
+    pub last_event_id: Option<u64>,
+}
+
+impl CallContext {
+    /// The context of a call in process by nobody in particular.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether an extension is active.
+    pub fn has_extension(&self, uri: &str) -> bool {
+        self.extensions.iter().any(|active| active == uri)
+    }
+}
+
+/// The events of a stream in order. It ends after the event with which the caller's interest ends;
+/// dropping it ends nothing but the watching.
+pub type EventStream = BoxStream<'static, Result<Arc<StreamEvent>, Error>>;
+
+/// What an agent answers: one value or a stream.
+#[non_exhaustive]
+pub enum Reply {
+    /// To SendMessage.
+    Sent(SendMessageResponse),
+    /// To SendStreamingMessage and SubscribeToTask.
+    Stream(EventStream),
+    /// To GetTask and CancelTask.
+    Task(Arc<Task>),
+    /// To ListTasks.
+    Tasks(ListTasksResponse),
+    /// To CreateTaskPushNotificationConfig and GetTaskPushNotificationConfig.
+    PushConfig(TaskPushNotificationConfig),
+    /// To ListTaskPushNotificationConfigs.
+    PushConfigs(ListTaskPushNotificationConfigsResponse),
+    /// To DeleteTaskPushNotificationConfig.
+    Deleted,
+    /// To GetExtendedAgentCard.
+    Card(Arc<AgentCard>),
+    /// To an agent's own method.
+    Custom(Box<RawValue>),
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sent(_) => "Sent",
+            Self::Stream(_) => "Stream",
+            Self::Task(_) => "Task",
+            Self::Tasks(_) => "Tasks",
+            Self::PushConfig(_) => "PushConfig",
+            Self::PushConfigs(_) => "PushConfigs",
+            Self::Deleted => "Deleted",
+            Self::Card(_) => "Card",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+/// Anything that answers calls: the engine, a remote agent, a wrapper around either.
+pub trait AgentService: Send + Sync {
+    /// Answers one call. Dropping the future abandons the wait, not the work.
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>>;
+}
+
+impl<S: AgentService + ?Sized> AgentService for Arc<S> {
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        (**self).handle(context, call)
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $name:ident: $call:ident($request:ty) -> $reply:ident($answer:ty);)*) => {
+        /// A method for every operation, over [`AgentService::handle`].
+        ///
+        /// A reply of another kind than the operation's is InvalidAgentResponse.
+        pub trait AgentOperations: AgentService {
+            $(
+                $(#[$doc])*
+                fn $name(&self, context: CallContext, request: $request) -> impl Future<Output = Result<$answer, Error>> + crate::MaybeSend {
+                    async move {
+                        match self.handle(context, Call::$call(request)).await? {
+                            Reply::$reply(answer) => Ok(answer),
+                            other => Err(wrong_kind(stringify!($call), &other)),
+                        }
+                    }
+                }
+            )*
+
+            /// Stop notifying a webhook (section 3.1.10).
+            fn delete_task_push_notification_config(
+                &self,
+                context: CallContext,
+                request: DeleteTaskPushNotificationConfigRequest,
+            ) -> impl Future<Output = Result<(), Error>> + crate::MaybeSend {
+                async move {
+                    match self.handle(context, Call::DeleteTaskPushNotificationConfig(request)).await? {
+                        Reply::Deleted => Ok(()),
+                        other => Err(wrong_kind("DeleteTaskPushNotificationConfig", &other)),
+                    }
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    /// Send a message and wait for the outcome (section 3.1.1).
+    send_message: SendMessage(SendMessageRequest) -> Sent(SendMessageResponse);
+    /// Send a message and watch what happens (section 3.1.2).
+    send_streaming_message: SendStreamingMessage(SendMessageRequest) -> Stream(EventStream);
+    /// Read a task (section 3.1.3).
+    get_task: GetTask(GetTaskRequest) -> Task(Arc<Task>);
+    /// Read many tasks (section 3.1.4).
+    list_tasks: ListTasks(ListTasksRequest) -> Tasks(ListTasksResponse);
+    /// Stop a task (section 3.1.5).
+    cancel_task: CancelTask(CancelTaskRequest) -> Task(Arc<Task>);
+    /// Watch a task (section 3.1.6).
+    subscribe_to_task: SubscribeToTask(SubscribeToTaskRequest) -> Stream(EventStream);
+    /// Have a webhook notified (section 3.1.7).
+    create_task_push_notification_config: CreateTaskPushNotificationConfig(TaskPushNotificationConfig) -> PushConfig(TaskPushNotificationConfig);
+    /// Read a webhook's configuration (section 3.1.8).
+    get_task_push_notification_config: GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest) -> PushConfig(TaskPushNotificationConfig);
+    /// Read all webhooks' configurations (section 3.1.9).
+    list_task_push_notification_configs: ListTaskPushNotificationConfigs(ListTaskPushNotificationConfigsRequest) -> PushConfigs(ListTaskPushNotificationConfigsResponse);
+    /// Read the card for authenticated callers (section 3.1.11).
+    get_extended_agent_card: GetExtendedAgentCard(GetExtendedAgentCardRequest) -> Card(Arc<AgentCard>);
+}
+
+impl<S: AgentService + ?Sized> AgentOperations for S {}
+
+fn wrong_kind(method: &str, reply: &Reply) -> Error {
+    Error::new(ErrorKind::InvalidAgentResponse, format!("{method} was answered by a reply of kind {reply:?}"))
+}

@@ -1,0 +1,55 @@
+//! The Agent2Agent protocol, version 1.0, as types, tables and pure functions.
+//!
+//! In scope: the types and their JSON, the method table, the error table, the life cycle of a task,
+//! the log of a task and its fold, validation, extension and version negotiation, and the HTTP+JSON
+//! binding as functions from a request line to a call and back.
+//!
+//! Out of scope: sockets, runtimes, clocks. Time, ids and randomness are arguments.
+
+mod card;
+mod enums;
+mod errors;
+mod event;
+pub mod extensions;
+pub mod http_json;
+mod json;
+pub mod life_cycle;
+pub mod log;
+mod message;
+mod methods;
+mod oneof;
+mod push;
+mod requests;
+mod security;
+mod task;
+mod timestamp;
+mod validate;
+mod version;
+
+pub use card::{
+    AgentCapabilities, AgentCard, AgentCardSignature, AgentExtension, AgentInterface, AgentProvider, AgentSkill,
+};
+pub use enums::{Role, TaskState};
+pub use errors::{ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
+pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};
+pub use json::Struct;
+pub use life_cycle::TransitionRefused;
+pub use log::{Event, EventKind, FoldError};
+pub use message::{Artifact, Content, Message, Part};
+pub use methods::{Call, Capability, CustomCall, HttpRule, Method};
+pub use push::{AuthenticationInfo, TaskPushNotificationConfig};
+pub use requests::{
+    CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, GetExtendedAgentCardRequest,
+    GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest,
+    ListTaskPushNotificationConfigsResponse, ListTasksRequest, ListTasksResponse, SendMessageConfiguration,
+    SendMessageRequest, SubscribeToTaskRequest,
+};
+pub use security::{
+    ApiKeySecurityScheme, AuthorizationCodeOAuthFlow, ClientCredentialsOAuthFlow, DeviceCodeOAuthFlow,
+    HttpAuthSecurityScheme, ImplicitOAuthFlow, MutualTlsSecurityScheme, OAuth2SecurityScheme, OAuthFlows,
+    OpenIdConnectSecurityScheme, PasswordOAuthFlow, SecurityRequirement, SecurityScheme, StringList,
+};
+pub use task::{Task, TaskStatus};
+pub use timestamp::{NotATimestamp, Timestamp};
+pub use validate::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+pub use version::{EXTENSIONS_HEADER, LAST_EVENT_ID_HEADER, ProtocolVersion, VERSION_HEADER};

@@ -1,0 +1,64 @@
+//! Push notification configurations (section 4.3).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json;
+
+/// How the agent authenticates itself at a webhook (section 4.3.2).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct AuthenticationInfo {
+    /// The scheme of the `Authorization` header, such as `Bearer`.
+    #[serde(deserialize_with = "json::nullable")]
+    pub scheme: String,
+    /// What follows the scheme. Never logged.
+    #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<String>,
+}
+
+impl fmt::Debug for AuthenticationInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticationInfo").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+/// Where the events of a task are sent (section 4.3.1).
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct TaskPushNotificationConfig {
+    /// The tenant, where an agent has several.
+    #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Chosen by the client or given by the server.
+    #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The task.
+    #[serde(alias = "task_id", deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<String>,
+    /// The webhook.
+    #[serde(deserialize_with = "json::nullable")]
+    pub url: String,
+    /// Sent along for the receiver to check. Never logged.
+    #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// How the agent authenticates itself there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<AuthenticationInfo>,
+}
+
+impl fmt::Debug for TaskPushNotificationConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskPushNotificationConfig")
+            .field("tenant", &self.tenant)
+            .field("id", &self.id)
+            .field("task_id", &self.task_id)
+            .field("url", &self.url)
+            .field("token", &self.token.as_ref().map(|_| "redacted"))
+            .field("authentication", &self.authentication)
+            .finish()
+    }
+}

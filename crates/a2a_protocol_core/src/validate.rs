@@ -1,0 +1,134 @@
+//! What a request must carry beyond its types. Every error names the field.
+
+use crate::{
+    Call, Content, Error, FieldViolation, Message, Part, Role, SendMessageRequest, TaskPushNotificationConfig,
+    TaskState,
+};
+
+/// The page size of ListTasks when the request names none.
+pub const DEFAULT_PAGE_SIZE: i32 = 50;
+/// The largest page size of ListTasks.
+pub const MAX_PAGE_SIZE: i32 = 100;
+
+impl Call {
+    /// Checks a request before it is acted on. Replies are not checked: what a peer answers is read
+    /// leniently.
+    ///
+    /// # Errors
+    /// InvalidParams with a violation for every field at fault.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut check = Check::default();
+        match self {
+            Self::SendMessage(request) | Self::SendStreamingMessage(request) => check.send(request),
+            Self::GetTask(request) => {
+                check.filled("id", &request.id);
+                check.at_least_zero("historyLength", request.history_length);
+            }
+            Self::ListTasks(request) => {
+                check.state("status", &request.status);
+                check.at_least_zero("historyLength", request.history_length);
+                if let Some(size) = request.page_size
+                    && !(1..=MAX_PAGE_SIZE).contains(&size)
+                {
+                    check.add("pageSize", format!("must be from 1 to {MAX_PAGE_SIZE}, not {size}"));
+                }
+            }
+            Self::CancelTask(request) => check.filled("id", &request.id),
+            Self::SubscribeToTask(request) => check.filled("id", &request.id),
+            Self::CreateTaskPushNotificationConfig(config) => {
+                check.filled("taskId", config.task_id.as_deref().unwrap_or_default());
+                check.push("", config);
+            }
+            Self::GetTaskPushNotificationConfig(request) => {
+                check.filled("taskId", &request.task_id);
+                check.filled("id", &request.id);
+            }
+            Self::DeleteTaskPushNotificationConfig(request) => {
+                check.filled("taskId", &request.task_id);
+                check.filled("id", &request.id);
+            }
+            Self::ListTaskPushNotificationConfigs(request) => {
+                check.filled("taskId", &request.task_id);
+                check.at_least_zero("pageSize", Some(request.page_size));
+            }
+            Self::GetExtendedAgentCard(_) | Self::Custom(_) => {}
+        }
+        check.result()
+    }
+}
+
+/// Collects violations; allocates nothing while there are none.
+#[derive(Default)]
+struct Check(Vec<FieldViolation>);
+
+impl Check {
+    fn result(self) -> Result<(), Error> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::violations(self.0)) }
+    }
+
+    fn add(&mut self, field: impl Into<String>, description: impl Into<String>) {
+        self.0.push(FieldViolation { field: field.into(), description: description.into() });
+    }
+
+    fn filled(&mut self, field: &str, value: &str) {
+        if value.is_empty() {
+            self.add(field, "must not be empty");
+        }
+    }
+
+    fn at_least_zero(&mut self, field: &str, value: Option<i32>) {
+        if let Some(value) = value.filter(|value| *value < 0) {
+            self.add(field, format!("must not be negative, is {value}"));
+        }
+    }
+
+    fn state(&mut self, field: &str, state: &TaskState) {
+        if let TaskState::Name(name) = state {
+            self.add(field, format!("unknown task state {name:?}"));
+        }
+    }
+
+    fn send(&mut self, request: &SendMessageRequest) {
+        self.message(&request.message);
+        if let Some(configuration) = &request.configuration {
+            self.at_least_zero("configuration.historyLength", configuration.history_length);
+            if let Some(push) = &configuration.task_push_notification_config {
+                self.push("configuration.taskPushNotificationConfig.", push);
+            }
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.filled("message.messageId", &message.message_id);
+        match &message.role {
+            Role::User | Role::Agent => {}
+            Role::Unspecified => self.add("message.role", "must be ROLE_USER or ROLE_AGENT"),
+            other => self.add("message.role", format!("unknown role {other}")),
+        }
+        if message.parts.is_empty() {
+            self.add("message.parts", "must not be empty");
+        }
+        for (index, part) in message.parts.iter().enumerate() {
+            self.part(index, part);
+        }
+    }
+
+    fn part(&mut self, index: usize, part: &Part) {
+        match &part.content {
+            Content::Unknown(_) => {
+                self.add(format!("message.parts[{index}]"), "must have one of text, raw, url and data");
+            }
+            Content::Url(url) if url.is_empty() => self.add(format!("message.parts[{index}].url"), "must not be empty"),
+            Content::Text(_) | Content::Raw(_) | Content::Url(_) | Content::Data(_) => {}
+        }
+    }
+
+    fn push(&mut self, prefix: &str, config: &TaskPushNotificationConfig) {
+        if config.url.is_empty() {
+            self.add(format!("{prefix}url"), "must not be empty");
+        }
+        if config.authentication.as_ref().is_some_and(|authentication| authentication.scheme.is_empty()) {
+            self.add(format!("{prefix}authentication.scheme"), "must not be empty");
+        }
+    }
+}
