@@ -183,6 +183,13 @@ impl fmt::Debug for Turn {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parts(pub Vec<Part>);
 
+/// No parts at all: a status without a message.
+impl From<()> for Parts {
+    fn from((): ()) -> Self {
+        Self(Vec::new())
+    }
+}
+
 impl From<&str> for Parts {
     fn from(text: &str) -> Self {
         Self(vec![Part::text(text)])
@@ -232,13 +239,17 @@ impl TaskUpdater {
     /// is completed with it.
     ///
     /// # Errors
-    /// When the task has ended, or cannot be stored.
+    /// When the task has ended, or cannot be stored; when there are no parts.
     pub async fn reply(&self, parts: impl Into<Parts>) -> Result<(), HandlerError> {
-        let message = self.message(parts.into());
+        let parts = parts.into();
+        if parts.0.is_empty() {
+            return Err(HandlerError::new("a message needs at least one part"));
+        }
+        let message = self.message(parts);
         self.run.record(Effect::Reply(message)).await
     }
 
-    /// The task is being worked on, with a word about it.
+    /// The task is being worked on, with a word about it; `()` says nothing.
     ///
     /// # Errors
     /// When the task has ended, or cannot be stored.
@@ -315,7 +326,7 @@ impl TaskUpdater {
     }
 
     async fn status(&self, state: TaskState, parts: Option<Parts>) -> Result<(), HandlerError> {
-        let message = parts.map(|parts| self.message(parts));
+        let message = parts.filter(|parts| !parts.0.is_empty()).map(|parts| self.message(parts));
         self.run.record(Effect::Event(EventKind::Status { state, message, metadata: None })).await
     }
 

@@ -265,8 +265,9 @@ pub trait TaskStorage: Send + Sync {
     /// Only `Failed`.
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>>;
 
-    /// Says how a claimed message was answered without a task: by this message, or, with `None`, not
-    /// at all, so that the id is free again.
+    /// Says how a message that is claimed for this task was answered without it: by this message, or,
+    /// with `None`, not at all, so that the id is free again. A claim for another task, or none, is
+    /// left as it is.
     ///
     /// # Errors
     /// Only `Failed`.
@@ -274,6 +275,7 @@ pub trait TaskStorage: Send + Sync {
         &'a self,
         scope: &'a Scope,
         message_id: &'a str,
+        task: TaskId,
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>>;
 }

@@ -56,7 +56,7 @@ pub struct AgentCard {
     #[serde(alias = "supported_interfaces", deserialize_with = "json::list")]
     pub supported_interfaces: Vec<AgentInterface>,
     /// Who runs it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "json::optional", skip_serializing_if = "Option::is_none")]
     pub provider: Option<AgentProvider>,
     /// The agent's own version.
     #[serde(deserialize_with = "json::nullable")]
@@ -135,7 +135,7 @@ pub struct AgentCapabilities {
 #[non_exhaustive]
 pub struct AgentExtension {
     /// Names the extension.
-    #[serde(deserialize_with = "json::nullable")]
+    #[serde(deserialize_with = "json::nullable", skip_serializing_if = "String::is_empty")]
     pub uri: String,
     /// How the agent uses it.
     #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]

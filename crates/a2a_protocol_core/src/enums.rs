@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::json::number_of;
+
 macro_rules! proto_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal $wire:literal,)* }) => {
         $(#[$doc])*
@@ -79,10 +81,11 @@ macro_rules! proto_enum {
                 impl de::Visitor<'_> for Visitor {
                     type Value = $name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(concat!("a ", stringify!($name), " name"))
+                        f.write_str(concat!("a ", stringify!($name), " name or number"))
                     }
                     fn visit_str<E: de::Error>(self, name: &str) -> Result<$name, E> {
-                        Ok($name::from_name(name))
+                        // In a query the number of a value can only be text.
+                        Ok(name.parse().map_or_else(|_| $name::from_name(name), $name::from_number))
                     }
                     fn visit_i64<E: de::Error>(self, number: i64) -> Result<$name, E> {
                         i32::try_from(number)
@@ -93,6 +96,11 @@ macro_rules! proto_enum {
                         i32::try_from(number)
                             .map($name::from_number)
                             .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(number), &self))
+                    }
+                    fn visit_f64<E: de::Error>(self, number: f64) -> Result<$name, E> {
+                        number_of(number)
+                            .map($name::from_number)
+                            .ok_or_else(|| E::invalid_value(de::Unexpected::Float(number), &self))
                     }
                 }
                 deserializer.deserialize_any(Visitor)

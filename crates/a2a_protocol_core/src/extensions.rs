@@ -1,5 +1,7 @@
 //! Extension negotiation (section 4.6): what the caller names, what the card declares.
 
+use std::collections::BTreeSet;
+
 use crate::{AgentCard, Error, ErrorKind};
 
 /// Idempotent send: a message id that the caller repeats yields the task, or the reply, of the
@@ -8,13 +10,8 @@ pub const IDEMPOTENT_SEND: &str = "urn:nuncio:a2a:idempotent-send:v1";
 
 /// The extensions that a header value names, in order, without repeats.
 pub fn parse(header: &str) -> Vec<&str> {
-    let mut uris = Vec::new();
-    for uri in header.split(',').map(str::trim).filter(|uri| !uri.is_empty()) {
-        if !uris.contains(&uri) {
-            uris.push(uri);
-        }
-    }
-    uris
+    let mut seen = BTreeSet::new();
+    header.split(',').map(str::trim).filter(|uri| !uri.is_empty() && seen.insert(*uri)).collect()
 }
 
 /// Which of the extensions asked for are active: those that the card declares.

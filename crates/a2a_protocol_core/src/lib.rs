@@ -7,10 +7,12 @@
 //! Out of scope: sockets, runtimes, clocks. Time, ids and randomness are arguments.
 
 mod card;
+mod card_check;
 mod enums;
 mod errors;
 mod event;
 pub mod extensions;
+mod fault;
 pub mod http_json;
 mod json;
 pub mod life_cycle;
@@ -18,6 +20,7 @@ pub mod log;
 mod message;
 mod methods;
 mod oneof;
+mod part;
 mod push;
 mod requests;
 mod security;
@@ -32,11 +35,13 @@ pub use card::{
 pub use enums::{Role, TaskState};
 pub use errors::{ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
 pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};
+pub use fault::read_response;
 pub use json::Struct;
 pub use life_cycle::TransitionRefused;
 pub use log::{Event, EventKind, FoldError};
-pub use message::{Artifact, Content, Message, Part};
+pub use message::{Artifact, Message};
 pub use methods::{Call, Capability, CustomCall, HttpRule, Method};
+pub use part::{Content, Part};
 pub use push::{AuthenticationInfo, TaskPushNotificationConfig};
 pub use requests::{
     CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, GetExtendedAgentCardRequest,

@@ -104,6 +104,8 @@ pub enum FoldError {
     UnknownArtifact(String),
     /// `Created` is not the first event, or another one is.
     Misplaced,
+    /// The event is about the task with this id.
+    OtherTask(Arc<str>),
 }
 
 impl fmt::Display for FoldError {
@@ -112,6 +114,7 @@ impl fmt::Display for FoldError {
             Self::Transition(refused) => refused.fmt(f),
             Self::Ended(state) => write!(f, "the task has ended as {state}"),
             Self::UnknownArtifact(id) => write!(f, "nothing to append to: no artifact {id:?}"),
+            Self::OtherTask(id) => write!(f, "the event is about the task {id:?}"),
             Self::Misplaced => f.write_str("a log begins with its one creation"),
         }
     }
@@ -164,11 +167,15 @@ pub fn apply(task: &mut Task, event: &Event) -> Result<(), FoldError> {
 }
 
 /// Folds what a stream brings into a caller's copy of the task. A repeated or late event that does
-/// not fit is an error that the caller may note and pass over: the copy is as it was.
+/// not fit is an error that the caller may note and pass over: the copy is as it was. An artifact
+/// that comes after the end is taken all the same, its content is what the caller is after.
 ///
 /// # Errors
 /// As [`apply`]; a direct message is `Misplaced`.
 pub fn absorb(task: &mut Task, response: &StreamResponse) -> Result<(), FoldError> {
+    if let Some(id) = response.task_id().filter(|id| !id.is_empty() && !task.id.is_empty() && **id != task.id) {
+        return Err(FoldError::OtherTask(id.clone()));
+    }
     match response {
         StreamResponse::Task(whole) => task.clone_from(whole),
         StreamResponse::Message(_) => return Err(FoldError::Misplaced),

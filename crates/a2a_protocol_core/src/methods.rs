@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::{
-    CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind, GetExtendedAgentCardRequest,
+    CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, GetExtendedAgentCardRequest,
     GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest, ListTasksRequest,
-    SendMessageRequest, SubscribeToTaskRequest, TaskPushNotificationConfig,
+    SendMessageRequest, SubscribeToTaskRequest, TaskPushNotificationConfig, fault, json::MapOnly,
 };
 
 /// What a method needs the agent card to declare (section 3.3.4).
@@ -119,7 +119,7 @@ macro_rules! methods {
             /// Reads the request of a method; the binding has found the method by name or by path.
             pub(crate) fn read<'de, D: serde::Deserializer<'de>>(method: Method, deserializer: D) -> Result<Self, D::Error> {
                 match method {
-                    $(Method::$method => $request::deserialize(deserializer).map(Self::$method),)*
+                    $(Method::$method => $request::deserialize(MapOnly(deserializer)).map(Self::$method),)*
                 }
             }
         }
@@ -200,16 +200,15 @@ impl Call {
     pub fn from_json(method: Method, json: &str) -> Result<Self, Error> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let call = Self::read(method, &mut deserializer).and_then(|call| deserializer.end().map(|()| call));
-        call.map_err(|error| {
-            explain(&error, || {
-                // Only now is it worth keeping track of the path.
-                let mut deserializer = serde_json::Deserializer::from_str(json);
-                let mut track = serde_path_to_error::Track::new();
-                let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-                let again = Self::read(method, tracked);
-                again.err().map(|error| (track.path().to_string(), error.to_string()))
-            })
+        call.map_err(|_| match fault::not_json(json) {
+            Some(error) => error,
+            None => Self::fault(method, &mut serde_json::Deserializer::from_str(json)),
         })
+    }
+
+    /// Why a request cannot be read, as InvalidParams that names the field.
+    pub(crate) fn fault<'de, D: serde::Deserializer<'de>>(method: Method, source: D) -> Error {
+        Error::violations(vec![fault::locate(source, |source| Self::read(method, source))])
     }
 
     /// The name under which the call is known: the method's, or the agent's own.
@@ -218,19 +217,5 @@ impl Call {
             Self::Custom(call) => Cow::Owned(call.method.clone()),
             other => Cow::Borrowed(other.method().map_or("", Method::name)),
         }
-    }
-}
-
-/// Turns a failure to read into an error for the peer that names the field.
-fn explain(error: &serde_json::Error, locate: impl FnOnce() -> Option<(String, String)>) -> Error {
-    if error.is_syntax() || error.is_eof() {
-        if error.to_string().starts_with("recursion limit exceeded") {
-            return Error::new(ErrorKind::InvalidParams, format!("nested too deeply: {error}"));
-        }
-        return Error::new(ErrorKind::ParseError, format!("not JSON: {error}"));
-    }
-    match locate() {
-        Some((path, description)) => Error::invalid(if path == "." { String::new() } else { path }, description),
-        None => Error::new(ErrorKind::InvalidParams, error.to_string()),
     }
 }

@@ -46,7 +46,7 @@ pub struct TaskPushNotificationConfig {
     #[serde(deserialize_with = "json::text", skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// How the agent authenticates itself there.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "json::optional", skip_serializing_if = "Option::is_none")]
     pub authentication: Option<AuthenticationInfo>,
 }
 

@@ -15,7 +15,11 @@ pub struct SendMessageConfiguration {
     #[serde(alias = "accepted_output_modes", deserialize_with = "json::list", skip_serializing_if = "Vec::is_empty")]
     pub accepted_output_modes: Vec<String>,
     /// A webhook for the task that the message creates.
-    #[serde(alias = "task_push_notification_config", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        alias = "task_push_notification_config",
+        deserialize_with = "json::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub task_push_notification_config: Option<TaskPushNotificationConfig>,
     /// At most this many messages of the history in the reply.
     #[serde(alias = "history_length", deserialize_with = "json::int32", skip_serializing_if = "Option::is_none")]
@@ -37,7 +41,7 @@ pub struct SendMessageRequest {
     #[serde(deserialize_with = "json::nullable")]
     pub message: Message,
     /// How it is to be answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "json::optional", skip_serializing_if = "Option::is_none")]
     pub configuration: Option<SendMessageConfiguration>,
     /// Free members for extensions.
     #[serde(with = "json::object", skip_serializing_if = "Option::is_none")]

@@ -28,7 +28,7 @@ impl From<Vec<String>> for StringList {
 #[non_exhaustive]
 pub struct SecurityRequirement {
     /// The scopes by the name of the scheme.
-    #[serde(deserialize_with = "json::map")]
+    #[serde(deserialize_with = "json::map", skip_serializing_if = "BTreeMap::is_empty")]
     pub schemes: BTreeMap<String, StringList>,
 }
 
@@ -41,6 +41,7 @@ impl SecurityRequirement {
 
 oneof! {
     /// A way to authenticate (section 4.5.1).
+    #[non_exhaustive]
     SecurityScheme {
         /// A key in a header, query parameter or cookie.
         ApiKey(ApiKeySecurityScheme) = "apiKeySecurityScheme" | "api_key_security_scheme",
@@ -53,6 +54,10 @@ oneof! {
         /// A client certificate.
         MutualTls(MutualTlsSecurityScheme) = "mtlsSecurityScheme" | "mtls_security_scheme",
     }
+    or
+    /// No scheme that this version knows: all members as received. It can not be met, but it does
+    /// not make the card unreadable.
+    Unknown
 }
 
 macro_rules! scheme {
@@ -135,6 +140,7 @@ scheme! {
 
 oneof! {
     /// An OAuth 2.0 flow (section 4.5.7).
+    #[non_exhaustive]
     OAuthFlows {
         /// Authorization code, with PKCE.
         AuthorizationCode(AuthorizationCodeOAuthFlow) = "authorizationCode" | "authorization_code",
@@ -147,6 +153,9 @@ oneof! {
         /// Device code (RFC 8628).
         DeviceCode(DeviceCodeOAuthFlow) = "deviceCode" | "device_code",
     }
+    or
+    /// No flow that this version knows: all members as received.
+    Unknown
 }
 
 scheme! {

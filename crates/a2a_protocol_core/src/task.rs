@@ -36,7 +36,7 @@ pub struct Task {
 
 impl Default for Task {
     fn default() -> Self {
-        Self::new("", "", TaskStatus::default())
+        Self::new(Arc::default(), Arc::default(), TaskStatus::default())
     }
 }
 
@@ -76,7 +76,7 @@ pub struct TaskStatus {
     #[serde(deserialize_with = "json::nullable")]
     pub state: TaskState,
     /// What the agent says about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "json::optional", skip_serializing_if = "Option::is_none")]
     pub message: Option<Arc<Message>>,
     /// When it took this state.
     #[serde(skip_serializing_if = "Option::is_none")]

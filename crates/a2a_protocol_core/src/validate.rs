@@ -99,6 +99,9 @@ impl Check {
     }
 
     fn message(&mut self, message: &Message) {
+        if *message == Message::default() {
+            return self.add("message", "must be set");
+        }
         self.filled("message.messageId", &message.message_id);
         match &message.role {
             Role::User | Role::Agent => {}

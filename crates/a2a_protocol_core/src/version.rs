@@ -51,6 +51,7 @@ impl ProtocolVersion {
         let query = query.map(str::trim).filter(|text| !text.is_empty());
         if let (Some(header), Some(query)) = (header, query)
             && header != query
+            && (Self::parse(header).is_none() || Self::parse(header) != Self::parse(query))
         {
             return Err(Error::invalid("A2A-Version", format!("the header says {header:?} and the query {query:?}")));
         }

@@ -1,1 +1,12 @@
-//! Suites that every implementation of a port has to pass.
+//! What every implementation of a port has to do, as suites that anyone can run against their own.
+
+mod claims;
+mod listing;
+mod logs;
+mod scopes;
+mod storage;
+mod tasks;
+
+#[cfg(not(target_family = "wasm"))]
+pub use storage::{BlockOn, racing_appends};
+pub use storage::{StorageCase, storage_cases, storage_suite};

@@ -5,7 +5,19 @@ use super::lines::find_line_end;
 /// Appends one event. Data with line breaks is spread over several `data` lines, from which the
 /// receiver puts it together again; CR and CRLF arrive there as LF. Data should be UTF-8.
 pub fn encode(out: &mut Vec<u8>, id: Option<u64>, data: &[u8]) {
+    encode_named(out, None, id, data);
+}
+
+/// Appends one event of a type, which must be a name without line breaks; what follows one is left
+/// out. No type is the default, `message`.
+pub fn encode_named(out: &mut Vec<u8>, event: Option<&str>, id: Option<u64>, data: &[u8]) {
     out.reserve(data.len() + 40);
+    if let Some(event) = event {
+        let event = event.split(['\r', '\n']).next().unwrap_or_default();
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(event.as_bytes());
+        out.push(b'\n');
+    }
     if let Some(id) = id {
         // Writing into a Vec cannot fail.
         let _ = writeln!(out, "id: {id}");
@@ -63,6 +75,17 @@ mod tests {
         ] {
             let mut out = Vec::new();
             encode(&mut out, id, data.as_bytes());
+            assert_eq!(out, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn an_event_type_comes_first_and_cannot_smuggle_in_a_field() {
+        for (event, text) in
+            [("error", "event: error\nid: 3\ndata: {}\n\n"), ("a\rdata: b\n", "event: a\nid: 3\ndata: {}\n\n")]
+        {
+            let mut out = Vec::new();
+            encode_named(&mut out, Some(event), Some(3), b"{}");
             assert_eq!(out, text.as_bytes());
         }
     }

@@ -21,4 +21,4 @@ mod encode;
 mod lines;
 
 pub use decode::{DecodeError, Decoder, Event};
-pub use encode::{encode, encode_comment};
+pub use encode::{encode, encode_comment, encode_named};

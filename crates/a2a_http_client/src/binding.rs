@@ -1,0 +1,230 @@
+//! The two JSON bindings: a call to an HTTP request, and a reply back to what it says.
+
+use a2a_app_ports::Reply;
+use a2a_protocol_core::{Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use protocol_transport_core::jsonrpc::{self, Id};
+use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+use serde_json::value::RawValue;
+use url::Url;
+
+use crate::card;
+
+/// A binding that this client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    JsonRpc,
+    HttpJson,
+}
+
+impl Binding {
+    /// The binding of a name in an agent card.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "JSONRPC" => Some(Self::JsonRpc),
+            "HTTP+JSON" => Some(Self::HttpJson),
+            _ => None,
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::JsonRpc => "application/json",
+            Self::HttpJson => "application/a2a+json",
+        }
+    }
+
+    /// What a call is answered in.
+    pub(crate) fn accept(self, streaming: bool) -> &'static str {
+        match self {
+            _ if streaming => "text/event-stream",
+            Self::JsonRpc => "application/json",
+            Self::HttpJson => "application/a2a+json, application/json",
+        }
+    }
+
+    /// A call as a request to the interface at this address.
+    pub(crate) fn request(self, endpoint: &Url, call: &Call, id: u64) -> Result<http::Request<Bytes>, Error> {
+        let (verb, url, body) = match self {
+            Self::JsonRpc => {
+                let mut body = Vec::new();
+                jsonrpc::write_request(&mut body, Some(&Id::from(id)), &call.name(), call)
+                    .map_err(|error| Error::invalid("params", error.to_string()))?;
+                ("POST", endpoint.clone(), Some(body))
+            }
+            Self::HttpJson => {
+                let call = http_json::write(call)?;
+                (call.verb, below(endpoint, &call.target), call.body)
+            }
+        };
+        let mut request = http::Request::builder().method(verb).uri(url.as_str());
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, self.media_type());
+        }
+        request.body(body.unwrap_or_default().into()).map_err(Error::internal)
+    }
+}
+
+/// An address below an interface's; the interface may have a query of its own.
+fn below(endpoint: &Url, target: &str) -> Url {
+    let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+    let mut url = endpoint.clone();
+    url.set_path(&format!("{}{path}", endpoint.path().trim_end_matches('/')));
+    match (endpoint.query(), query) {
+        (Some(own), Some(query)) => url.set_query(Some(&format!("{own}&{query}"))),
+        (None, Some(query)) => url.set_query(Some(query)),
+        (_, None) => {}
+    }
+    url
+}
+
+/// How the reply to one request is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) binding: Binding,
+    /// The id of the JSON-RPC request.
+    pub(crate) id: u64,
+}
+
+impl Reading {
+    /// What a reply, or an event of a stream, says: the JSON without its envelope.
+    pub(crate) fn payload(self, body: &[u8]) -> Result<&str, Error> {
+        match self.binding {
+            Binding::HttpJson => std::str::from_utf8(body).map_err(|error| invalid(format!("not UTF-8: {error}"))),
+            Binding::JsonRpc => {
+                let reply = jsonrpc::parse_response(body)
+                    .map_err(|error| invalid(format!("{error}{}", found(&String::from_utf8_lossy(body)))))?;
+                let id = Id::from(self.id);
+                match reply.outcome {
+                    // An agent that could not read the request does not know its id.
+                    Err(error) if reply.id == id || reply.id == Id::NULL => Err(Error::from_json_rpc(error)),
+                    Ok(result) if reply.id == id => Ok(result.get()),
+                    _ => Err(invalid(format!("a reply to request {id} has the id {}", reply.id))),
+                }
+            }
+        }
+    }
+
+    /// A reply that is no success.
+    pub(crate) fn failure(self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+        if status.is_redirection() || !(status.is_client_error() || status.is_server_error()) {
+            let target = headers.get(header::LOCATION).and_then(|target| target.to_str().ok());
+            let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
+            return invalid(format!("HTTP status {}{target}; calls do not follow redirects", status.as_u16()));
+        }
+        let by_status = Error::from_http(status.as_u16(), body);
+        let mut error = match (self.binding, jsonrpc::parse_response(body)) {
+            (Binding::JsonRpc, Ok(jsonrpc::Response { outcome: Err(error), .. })) => {
+                let error = Error::from_json_rpc(error);
+                // A code that says nothing leaves it to the status.
+                if error.kind() == ErrorKind::Internal {
+                    Error::new(by_status.kind(), error.message().to_owned())
+                } else {
+                    error
+                }
+            }
+            _ => by_status,
+        };
+        if let Some(challenge) = headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()) {
+            error = error.with_metadata("wwwAuthenticate", challenge);
+        }
+        error
+    }
+}
+
+/// Reads what a call was answered with.
+pub(crate) fn reply(call: &Call, json: &str) -> Result<Reply, Error> {
+    let Some(method) = call.method() else {
+        let result = RawValue::from_string(json.to_owned());
+        return Ok(Reply::Custom(result.map_err(|error| invalid(format!("the result is not JSON: {error}")))?));
+    };
+    let what = format!("the reply to {}", method.name());
+    Ok(match method {
+        Method::SendMessage => Reply::Sent(read(&what, json)?),
+        Method::GetTask | Method::CancelTask => Reply::Task(read(&what, json)?),
+        Method::ListTasks => Reply::Tasks(read(&what, json)?),
+        Method::CreateTaskPushNotificationConfig | Method::GetTaskPushNotificationConfig => {
+            Reply::PushConfig(read(&what, json)?)
+        }
+        Method::ListTaskPushNotificationConfigs => Reply::PushConfigs(read(&what, json)?),
+        Method::DeleteTaskPushNotificationConfig => Reply::Deleted,
+        Method::GetExtendedAgentCard => {
+            Reply::Card(card::read(json).map_err(|error| invalid(format!("{what}: {error}")))?.into())
+        }
+        Method::SendStreamingMessage | Method::SubscribeToTask => {
+            return Err(invalid(format!("{what} is not a stream")));
+        }
+    })
+}
+
+/// Reads an event of a stream.
+pub(crate) fn stream_response(json: &str) -> Result<StreamResponse, Error> {
+    read("an event of the stream", json)
+}
+
+fn read<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, Error> {
+    read_response(json.as_bytes()).map_err(|error| invalid(format!("{what}: {}{}", error.message(), found(json))))
+}
+
+/// What there is instead of what was expected.
+fn found(json: &str) -> String {
+    struct Names(Vec<String>);
+    impl<'de> Deserialize<'de> for Names {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let members = std::collections::BTreeMap::<String, IgnoredAny>::deserialize(deserializer)?;
+            Ok(Self(members.into_keys().collect()))
+        }
+    }
+    match serde_json::from_str::<Names>(json) {
+        Ok(Names(names)) if names.is_empty() => "; found an empty object".to_owned(),
+        Ok(Names(names)) => {
+            let some: Vec<String> = names.iter().take(8).map(|name| shortened(name)).collect();
+            format!("; found the members {}", some.join(", "))
+        }
+        Err(_) => format!("; found {:?}", shortened(json)),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const LENGTH: usize = 60;
+    let mut short: String = text.chars().take(LENGTH).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+pub(crate) fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidAgentResponse, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_joined_below_the_interface() {
+        for (endpoint, target, joined) in [
+            ("https://h", "/tasks", "https://h/tasks"),
+            ("https://h/", "/tasks?a=1", "https://h/tasks?a=1"),
+            ("https://h/a/b/", "/tasks/x%2Fy:cancel", "https://h/a/b/tasks/x%2Fy:cancel"),
+            ("https://h/a?k=v", "/tasks", "https://h/a/tasks?k=v"),
+            ("https://h/a?k=v", "/tasks?a=1", "https://h/a/tasks?k=v&a=1"),
+        ] {
+            assert_eq!(below(&Url::parse(endpoint).unwrap(), target).as_str(), joined);
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_described() {
+        for (json, text) in [
+            ("{}", "; found an empty object"),
+            (r#"{"b":1,"a":{}}"#, "; found the members a, b"),
+            ("<html>", "; found \"<html>\""),
+            ("[1]", "; found \"[1]\""),
+        ] {
+            assert_eq!(found(json), text);
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! How a client is set up.
+
+use std::{fmt, sync::Arc};
+
+use a2a_app_ports::Host;
+use a2a_protocol_core::{
+    AgentCard, AgentExtension, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion,
+    VERSION_HEADER, extensions::IDEMPOTENT_SEND,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use protocol_transport_core::{
+    headers::is_forwardable,
+    policy::{Backoff, Timeouts},
+};
+use url::Url;
+
+use crate::{
+    CardCache, CardDocument, Client, ClientError, HttpTransport, Observer, Secret, card::legacy_version,
+    client::Shared, credentials::Credentials, exchange::Link, interface, resolve::Resolver,
+};
+
+/// Sets up a [`Client`]. A fault in what is set is told by the method that ends the set-up.
+#[derive(Clone)]
+#[must_use]
+pub struct ClientBuilder {
+    prefer: Vec<String>,
+    credentials: Credentials,
+    service_params: HeaderMap,
+    extensions: Vec<String>,
+    idempotent_sends: bool,
+    timeouts: Timeouts,
+    backoff: Backoff,
+    danger_accept_invalid_certs: bool,
+    cache: Option<Arc<CardCache>>,
+    observer: Option<Arc<dyn Observer>>,
+    transport: Option<Arc<dyn HttpTransport>>,
+    host: Option<Host>,
+    fault: Option<Error>,
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self {
+            prefer: Vec::new(),
+            credentials: Credentials::default(),
+            service_params: HeaderMap::new(),
+            extensions: Vec::new(),
+            idempotent_sends: true,
+            timeouts: Timeouts::default(),
+            backoff: Backoff::default(),
+            danger_accept_invalid_certs: false,
+            cache: None,
+            observer: None,
+            transport: None,
+            host: None,
+            fault: None,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// The bindings to use, such as `JSONRPC` and `HTTP+JSON`, the preferred one first. Those that
+    /// the agent does not offer are passed over; after the last one the card's order decides.
+    pub fn prefer(mut self, bindings: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.prefer = bindings.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A token, sent as `Authorization: Bearer`.
+    pub fn bearer(mut self, token: impl Into<Secret>) -> Self {
+        self.credentials.bearer = Some(token.into());
+        self
+    }
+
+    /// An API key, sent where the card's security scheme says: in a header, a query parameter or a
+    /// cookie. In the header `X-API-Key`, if the card has no such scheme.
+    pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
+        self.credentials.api_key = Some(key.into());
+        self
+    }
+
+    /// A header that is sent with every request, that for the card included.
+    pub fn service_param(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        let reserved = [VERSION_HEADER, EXTENSIONS_HEADER, LAST_EVENT_ID_HEADER];
+        match (HeaderName::try_from(name), HeaderValue::try_from(value.as_ref())) {
+            (Ok(name), _) if reserved.contains(&name.as_str()) || !is_forwardable(&name) => {
+                self.fault(Error::invalid(name.as_str(), "is set by the client itself"));
+            }
+            (Ok(name), Ok(value)) => {
+                self.service_params.insert(name, value);
+            }
+            (Err(_), _) => self.fault(Error::invalid(name, "is no name of a header")),
+            (_, Err(_)) => self.fault(Error::invalid(name, "the value holds characters that a header cannot carry")),
+        }
+        self
+    }
+
+    /// The URI of a protocol extension to ask for (section 4.6).
+    pub fn extension(mut self, uri: impl Into<String>) -> Self {
+        let uri = uri.into();
+        if uri.is_empty() || uri.contains([',', ' ']) || HeaderValue::try_from(&uri).is_err() {
+            self.fault(Error::invalid("extension", format!("{uri:?} is no URI")));
+        } else if !self.extensions.contains(&uri) {
+            self.extensions.push(uri);
+        }
+        self
+    }
+
+    /// Whether to ask for the extension idempotent send where the card declares it; so by default.
+    /// Only then is a send repeated whose outcome is not known.
+    pub fn idempotent_sends(mut self, wanted: bool) -> Self {
+        self.idempotent_sends = wanted;
+        self
+    }
+
+    /// How long to wait for the agent.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// How often, and how long after each other, calls are tried again and streams resumed. An
+    /// agent that asks for a longer pause than `max` is not asked again.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// Whether to trust any certificate. That lets everyone on the way read and change everything.
+    pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
+        self.danger_accept_invalid_certs = accept;
+        self
+    }
+
+    /// The version of the protocol to speak. There is only `1.0` so far; anything else is
+    /// VersionNotSupported.
+    pub fn protocol_version(mut self, version: &str) -> Self {
+        if ProtocolVersion::parse(version).is_none() {
+            let message = format!("this client speaks version 1.0 of the protocol, not {version:?}");
+            self.fault(Error::new(ErrorKind::VersionNotSupported, message).with_metadata("supportedVersions", "1.0"));
+        }
+        self
+    }
+
+    /// Where cards are kept for as long as their agents allow.
+    pub fn card_cache(mut self, cache: Arc<CardCache>) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Is told what happens on the wire.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// How requests leave, instead of by a Reqwest client of its own. The limit for connecting and
+    /// the choice to trust any certificate are then the transport's.
+    pub fn transport(mut self, transport: Arc<dyn HttpTransport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Time, chance and background work, instead of the system's and tokio's.
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Finds the agent's card and sets up a client for it. The reference is a host
+    /// (`agent.example.com`, `localhost:3000`), an address of the agent or of its card, or a file.
+    ///
+    /// # Errors
+    /// See [`ClientError`]: nothing there, no card, no interface that this client speaks.
+    pub async fn connect(self, reference: &str) -> Result<Client, ClientError> {
+        let link = self.link()?;
+        let document = self.document_by(&link, reference).await?;
+        if document.card.supported_interfaces.is_empty()
+            && let Some(version) = legacy_version(&document.json)
+        {
+            let message = interface::only_legacy(&document.card.name, &version);
+            return Err(ClientError::card_invalid(message));
+        }
+        self.client(document.card, None, link)
+    }
+
+    /// Finds the agent's card.
+    ///
+    /// # Errors
+    /// See [`ClientError`]: nothing there, or no card.
+    pub async fn resolve(&self, reference: &str) -> Result<AgentCard, ClientError> {
+        Ok(self.document(reference).await?.card)
+    }
+
+    /// Finds the agent's card, and gives its text too.
+    ///
+    /// # Errors
+    /// See [`ClientError`]: nothing there, or no card.
+    pub async fn document(&self, reference: &str) -> Result<CardDocument, ClientError> {
+        self.document_by(&self.link()?, reference).await
+    }
+
+    /// Sets up a client for a card that is at hand. Relative addresses in it are below `base`, and
+    /// an error without one.
+    ///
+    /// # Errors
+    /// When the card has no interface that this client speaks.
+    pub fn with_card(self, card: AgentCard, base: Option<&str>) -> Result<Client, ClientError> {
+        let base = base.map(Url::parse).transpose().map_err(|error| ClientError::setup(format!("base: {error}")))?;
+        let link = self.link()?;
+        self.client(card, base.as_ref(), link)
+    }
+
+    /// Remembers the first fault.
+    fn fault(&mut self, fault: Error) {
+        self.fault.get_or_insert(fault);
+    }
+
+    fn link(&self) -> Result<Link, ClientError> {
+        if let Some(fault) = &self.fault {
+            return Err(ClientError::protocol("", fault.clone()));
+        }
+        Ok(Link {
+            transport: self.transport_or_default()?,
+            host: self.host_or_default()?,
+            timeouts: self.timeouts,
+            backoff: self.backoff,
+            observer: self.observer.clone(),
+            secret_parameter: None,
+            exchanges: Arc::default(),
+        })
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn transport_or_default(&self) -> Result<Arc<dyn HttpTransport>, ClientError> {
+        match &self.transport {
+            Some(transport) => Ok(transport.clone()),
+            None => crate::native::Reqwest::new(self.timeouts.connect, self.danger_accept_invalid_certs)
+                .map(|transport| Arc::new(transport) as _)
+                .map_err(|error| ClientError::setup(error.to_string()).caused_by(error)),
+        }
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn transport_or_default(&self) -> Result<Arc<dyn HttpTransport>, ClientError> {
+        self.transport.clone().ok_or_else(|| ClientError::setup("a transport has to be set"))
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[expect(clippy::unnecessary_wraps, reason = "there is no default on WebAssembly")]
+    fn host_or_default(&self) -> Result<Host, ClientError> {
+        Ok(self.host.clone().unwrap_or_else(crate::native::host))
+    }
+
+    #[cfg(target_family = "wasm")]
+    fn host_or_default(&self) -> Result<Host, ClientError> {
+        self.host.clone().ok_or_else(|| ClientError::setup("a host has to be set"))
+    }
+
+    async fn document_by(&self, link: &Link, reference: &str) -> Result<CardDocument, ClientError> {
+        let mut headers = self.service_params.clone();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(ProtocolVersion::V1_0.as_str()));
+        let cache = self.cache.as_deref();
+        Resolver { link, cache, headers: &headers, credentials: &self.credentials }.resolve(reference).await
+    }
+
+    fn client(self, card: AgentCard, base: Option<&Url>, mut link: Link) -> Result<Client, ClientError> {
+        let (interface, binding) = interface::choose(&card, &self.prefer)?;
+        let interface = interface.clone();
+        let mut endpoint = interface::address(&interface, base)?;
+        let mut headers = self.service_params;
+        let parameter = self.credentials.place(Some(&card), &mut endpoint, &mut headers)?;
+        link.secret_parameter = parameter.map(Into::into);
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(ProtocolVersion::V1_0.as_str()));
+        let declares =
+            |uri: &str| card.capabilities.extensions.iter().any(|AgentExtension { uri: declared, .. }| declared == uri);
+        let idempotent = self.idempotent_sends && declares(IDEMPOTENT_SEND);
+        let mut extensions = self.extensions;
+        if idempotent && !extensions.iter().any(|uri| uri == IDEMPOTENT_SEND) {
+            extensions.push(IDEMPOTENT_SEND.to_owned());
+        }
+        Ok(Client::new(Shared {
+            card: Arc::new(card),
+            interface,
+            binding,
+            endpoint,
+            link,
+            headers,
+            extensions,
+            idempotent,
+            next_id: 1.into(),
+        }))
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("prefer", &self.prefer)
+            .field("credentials", &self.credentials)
+            .field("extensions", &self.extensions)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,57 @@
+//! Calls A2A agents over HTTP, in the JSON-RPC and HTTP+JSON bindings of the protocol.
+//!
+//! In scope: finding and caching the agent card, the choice of an interface, credentials, retries
+//! where they are safe, streams that resume after a cut, and a handle on a remote task. The logic
+//! knows no HTTP library, runtime or clock: requests leave through [`HttpTransport`], time and
+//! chance come from [`Host`](a2a_app_ports::Host). The module `native` has Reqwest and tokio.
+//!
+//! Out of scope: gRPC, version 0.3 of the protocol, OAuth flows (a token is given, not fetched),
+//! and the verification of card signatures.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use a2a_http_client::{Client, Sent};
+//!
+//! let client = Client::builder().connect("localhost:3000").await?;
+//! match client.send("hello").await? {
+//!     Sent::Message(message) => println!("{:?}", message.parts),
+//!     Sent::Task(task) => println!("{:?}", task.wait_for_completion(None).await?.status),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod binding;
+mod builder;
+mod cache;
+mod card;
+mod client;
+mod credentials;
+mod error;
+mod exchange;
+mod interface;
+mod observer;
+mod quirks;
+mod reference;
+mod remote_task;
+mod resolve;
+mod retry;
+mod secret;
+mod stream;
+mod timing;
+mod transport;
+
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
+
+pub use builder::ClientBuilder;
+pub use cache::{CardCache, CardStore, StoredCard};
+pub use card::CardDocument;
+pub use client::Client;
+pub use error::ClientError;
+pub use observer::{Observation, Observer};
+pub use remote_task::{CancelOnDrop, RemoteTask, Sent};
+pub use secret::Secret;
+pub use transport::{Body, HttpTransport, TransportError};
+
+pub use protocol_transport_core::policy::{Backoff, Timeouts};

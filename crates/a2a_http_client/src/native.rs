@@ -1,0 +1,149 @@
+//! The native implementations: Reqwest with rustls for HTTP, tokio for time and background work.
+
+use std::{error::Error as StdError, fmt, sync::Arc, time::Duration, time::SystemTime};
+
+use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
+use a2a_protocol_core::Timestamp;
+use bytes::Bytes;
+use futures::stream;
+use rustls::crypto::CryptoProvider;
+use tokio::runtime::Handle;
+
+use crate::{Body, HttpTransport, TransportError};
+
+/// HTTP/1.1 and HTTP/2 by Reqwest. It keeps connections open for further requests, so clients
+/// should share one. Certificates are checked against the system's trust store; the usual proxy
+/// variables of the environment are heeded.
+#[derive(Clone)]
+pub struct Reqwest(reqwest::Client);
+
+impl Reqwest {
+    /// A transport that gives up connecting after this time.
+    ///
+    /// # Errors
+    /// When the system's trust store cannot be read.
+    pub fn new(connect: Duration, danger_accept_invalid_certs: bool) -> Result<Self, TransportError> {
+        if CryptoProvider::get_default().is_none() {
+            // Somebody else may install theirs at the same moment, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let client = reqwest::Client::builder()
+            .connect_timeout(connect)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .tls_danger_accept_invalid_certs(danger_accept_invalid_certs)
+            .build();
+        client.map(Self).map_err(|error| translate(error, "TLS cannot be set up"))
+    }
+}
+
+impl HttpTransport for Reqwest {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        let client = self.0.clone();
+        Box::pin(async move {
+            let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
+            let request = reqwest::Request::try_from(request)
+                .map_err(|error| translate(error, &format!("the request to {to} cannot be sent")))?;
+            let reply = client
+                .execute(request)
+                .await
+                .map_err(|error| translate(error, &format!("the connection to {to} failed")))?;
+            let mut head = http::Response::new(());
+            *head.status_mut() = reply.status();
+            *head.version_mut() = reply.version();
+            *head.headers_mut() = reply.headers().clone();
+            Ok(head.map(|()| body_of(reply)))
+        })
+    }
+}
+
+impl fmt::Debug for Reqwest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reqwest")
+    }
+}
+
+fn body_of(reply: reqwest::Response) -> Body {
+    Box::pin(stream::unfold(Some(reply), |reply| async {
+        let mut reply = reply?;
+        match reply.chunk().await {
+            Ok(Some(chunk)) => Some((Ok(chunk), Some(reply))),
+            Ok(None) => None,
+            Err(error) => Some((Err(translate(error, "the connection broke off")), None)),
+        }
+    }))
+}
+
+/// Says what happened in words that hold no address, because addresses may hold keys.
+fn translate(error: reqwest::Error, what: &str) -> TransportError {
+    let error = error.without_url();
+    // The innermost cause is the one that says something.
+    let mut innermost: &(dyn StdError + 'static) = &error;
+    let mut tls = false;
+    loop {
+        tls |= innermost.is::<rustls::Error>();
+        let within = innermost.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        match within.map(|within| within as &(dyn StdError + 'static)).or_else(|| innermost.source()) {
+            Some(cause) => innermost = cause,
+            None => break,
+        }
+    }
+    let message = format!("{what}: {innermost}");
+    let translated = match (error.is_connect(), error.is_timeout()) {
+        (true, true) => TransportError::connect_timeout(format!("{what}: no connection in time")),
+        (true, false) if tls => TransportError::tls(message),
+        (true, false) => TransportError::connect(message),
+        (false, true) => TransportError::timeout(message),
+        (false, false) => TransportError::broken(message),
+    };
+    translated.caused_by(error)
+}
+
+/// A host on tokio: the system's clock and randomness; background work goes to the runtime in
+/// which it is asked for, or to the one in which the host was made.
+pub fn host() -> Host {
+    Host {
+        clock: Arc::new(Tokio { handle: None }),
+        spawner: Arc::new(Tokio { handle: Handle::try_current().ok() }),
+        random: Arc::new(Tokio { handle: None }),
+    }
+}
+
+struct Tokio {
+    handle: Option<Handle>,
+}
+
+impl Clock for Tokio {
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::UNIX_EPOCH.plus(since_epoch)
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+impl Spawner for Tokio {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        // Without a runtime there is nobody left to run it.
+        if let Some(handle) = Handle::try_current().ok().or_else(|| self.handle.clone()) {
+            handle.spawn(future);
+        }
+    }
+}
+
+impl Random for Tokio {
+    fn random(&self) -> u128 {
+        let mut bytes = [0; 16];
+        match getrandom::fill(&mut bytes) {
+            Ok(()) => u128::from_ne_bytes(bytes),
+            // The system has no randomness to give now; what std took from it earlier has to do.
+            Err(_) => {
+                use std::hash::{BuildHasher, RandomState};
+                let half = |salt: u8| u128::from(RandomState::new().hash_one(salt));
+                half(0) << 64 | half(1)
+            }
+        }
+    }
+}

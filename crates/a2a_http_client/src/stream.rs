@@ -1,0 +1,286 @@
+//! Streams of events: one connection after another, until the task has come to rest.
+//!
+//! A stream that ends before that, cleanly or not, was cut: an agent on WebAssembly ends it cleanly
+//! when it dies. It is resumed behind the caller's back, by SubscribeToTask after the last event
+//! seen where events have ids, else from the task as it then stands.
+
+use std::{sync::Arc, time::Duration};
+
+use a2a_app_ports::{CallContext, EventStream, Reply};
+use a2a_protocol_core::{Call, Error, ErrorKind, GetTaskRequest, StreamEvent, StreamResponse, SubscribeToTaskRequest};
+use futures::stream;
+use protocol_transport_core::sse::{Decoder, Event};
+
+use crate::{
+    Body, Client, Observation, TransportError,
+    binding::{Reading, invalid, stream_response},
+    exchange::Link,
+    retry::{Failure, FailureKind, Repeat},
+    timing::within,
+};
+
+/// The largest event that is read, in bytes.
+const MAX_EVENT: usize = 16 << 20;
+/// How long to wait for the end of a stream whose last event has come, so that its connection can
+/// be used again.
+const LINGER: Duration = Duration::from_millis(250);
+
+/// Makes a streaming call. An error before the stream begins is the call's.
+pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Result<EventStream, Error> {
+    let task_id = match &call {
+        Call::SubscribeToTask(request) => Some(Arc::from(request.id.as_str())),
+        _ => None,
+    };
+    let last_event_id = context.last_event_id.map(|id| id.to_string());
+    let mut tries = client.link().tries(Repeat::of(&call, client.is_idempotent()));
+    let connection = loop {
+        match client.try_stream(&context, &call, last_event_id.as_deref()).await {
+            Ok(connection) => break connection,
+            Err(failure) => tries.again(failure).await?,
+        }
+    };
+    let watch = Watch {
+        client: client.clone(),
+        context,
+        call,
+        connection: Some(connection),
+        task_id,
+        last_event_id,
+        last_sequence: None,
+        at_rest: false,
+        over: false,
+        begun: false,
+        failures: 0,
+    };
+    Ok(Box::pin(stream::unfold(watch, |mut watch| async {
+        let item = watch.next().await?;
+        Some((item, watch))
+    })))
+}
+
+/// One reply that is a stream.
+pub(crate) struct Connection {
+    body: Body,
+    decoder: Decoder,
+    reading: Reading,
+    link: Link,
+    /// The id in force. An event without one of its own repeats it.
+    id: Option<String>,
+    /// The one event of a reply that is no stream.
+    single: Option<StreamResponse>,
+}
+
+/// Why a connection gives no more events.
+enum End {
+    /// It was cut; the stream can be resumed.
+    Cut(TransportError),
+    /// The agent says so, or makes no sense.
+    Error(Error),
+}
+
+impl Connection {
+    pub(crate) fn stream(body: Body, reading: Reading, link: Link) -> Self {
+        Self { body, decoder: Decoder::new(MAX_EVENT), reading, link, id: None, single: None }
+    }
+
+    pub(crate) fn single(response: StreamResponse, reading: Reading, link: Link) -> Self {
+        let single = Some(response);
+        Self { single, ..Self::stream(Box::pin(stream::empty()), reading, link) }
+    }
+
+    async fn next(&mut self) -> Result<StreamEvent, End> {
+        if let Some(response) = self.single.take() {
+            return Ok(StreamEvent::new(None, response));
+        }
+        loop {
+            match self.decoder.next_event() {
+                Ok(Some(event)) => return self.read(event).map_err(End::Error),
+                Ok(None) => {}
+                Err(error) => return Err(End::Error(invalid(error.to_string()))),
+            }
+            match self.link.chunk(&mut self.body).await {
+                Ok(Some(chunk)) => self.decoder.push(&chunk),
+                Ok(None) => {
+                    let message = "the stream ended without a terminal or interrupted state";
+                    return Err(End::Cut(TransportError::broken(message)));
+                }
+                Err(error) => return Err(End::Cut(error)),
+            }
+        }
+    }
+
+    fn read(&mut self, event: Event) -> Result<StreamEvent, Error> {
+        let payload = self.reading.payload(event.data.as_bytes());
+        if event.event.as_deref() == Some("error") {
+            // The JSON-RPC binding has an envelope for it; HTTP+JSON has the body of an error.
+            return Err(payload.err().unwrap_or_else(|| Error::from_http(500, event.data.as_bytes())));
+        }
+        let response = stream_response(payload?);
+        let own_id = event.id.filter(|id| self.id.as_ref() != Some(id));
+        let sequence = own_id.as_ref().and_then(|id| id.parse().ok());
+        self.id = own_id.or_else(|| self.id.take());
+        Ok(StreamEvent::new(sequence, response?))
+    }
+
+    /// Reads on to the end, where it comes at once.
+    async fn finish(mut self) {
+        let clock = self.link.host.clock.clone();
+        within(&*clock, LINGER, async { while let Ok(Some(_)) = self.link.chunk(&mut self.body).await {} }).await;
+    }
+}
+
+/// What is known of a stream across its connections.
+struct Watch {
+    client: Client,
+    context: CallContext,
+    /// The call that began the stream.
+    call: Call,
+    connection: Option<Connection>,
+    task_id: Option<Arc<str>>,
+    /// After which event to resume, as the agent wrote it.
+    last_event_id: Option<String>,
+    last_sequence: Option<u64>,
+    /// Whether the stream may end: the task has ended or waits for its caller, or there is none.
+    at_rest: bool,
+    /// Whether nothing more is to come.
+    over: bool,
+    /// Whether this connection has given an event.
+    begun: bool,
+    /// How many connections in a row have brought nothing new.
+    failures: u32,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Option<Result<Arc<StreamEvent>, Error>> {
+        loop {
+            if self.over {
+                if let Some(connection) = self.connection.take() {
+                    connection.finish().await;
+                }
+                return None;
+            }
+            let end = match &mut self.connection {
+                Some(connection) => match connection.next().await {
+                    Ok(event) => match self.take(event) {
+                        Some(event) => return Some(Ok(Arc::new(event))),
+                        None => continue,
+                    },
+                    Err(end) => end,
+                },
+                None => return None,
+            };
+            self.connection = None;
+            match end {
+                End::Cut(_) if self.at_rest => return None,
+                End::Cut(error) => match self.resume(error).await {
+                    Ok(None) => {}
+                    Ok(Some(last)) => {
+                        self.over = true;
+                        return Some(Ok(Arc::new(last)));
+                    }
+                    Err(error) => return Some(Err(error)),
+                },
+                End::Error(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Notes what an event says. `None` if it was seen before the cut.
+    fn take(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if let Some(sequence) = event.sequence {
+            if self.last_sequence.is_some_and(|last| sequence <= last) {
+                return None;
+            }
+            self.last_sequence = Some(sequence);
+        }
+        if let Some(id) = self.connection.as_ref().and_then(|connection| connection.id.as_ref()) {
+            self.last_event_id = Some(id.clone());
+        }
+        // The task as it stands, with which a resumption begins, is no progress by itself.
+        if !first || event.sequence.is_some() {
+            self.failures = 0;
+        }
+        if self.task_id.is_none() {
+            self.task_id = event.response.task_id().cloned();
+        }
+        match event.response.status() {
+            Some(status) => {
+                self.at_rest = status.state.is_terminal() || status.state.is_interrupted();
+                self.over = status.state.is_terminal();
+            }
+            None if matches!(event.response, StreamResponse::Message(_)) => {
+                (self.at_rest, self.over) = (true, true);
+            }
+            None => {}
+        }
+        Some(event)
+    }
+
+    /// Connects again. Gives the last event if the task came to rest in the meantime.
+    async fn resume(&mut self, cut: TransportError) -> Result<Option<StreamEvent>, Error> {
+        let mut reason = Failure::from(cut);
+        let call = match &self.task_id {
+            Some(id) => {
+                let mut call = Call::SubscribeToTask(SubscribeToTaskRequest::new(&**id));
+                call.set_tenant(self.client.interface().tenant.clone());
+                call
+            }
+            // The agent knows the message and answers with the task that it made of it.
+            None if self.client.is_idempotent() => self.call.clone(),
+            None => return Err(reason.into()),
+        };
+        loop {
+            let Some(delay) = self.client.link().delay(self.failures, reason.retry_after) else {
+                return Err(unresumed(reason, self.failures));
+            };
+            self.failures = self.failures.saturating_add(1);
+            let error = Error::from(reason);
+            if let Some(observer) = &self.client.link().observer {
+                observer.observe(&Observation::Resume { attempt: self.failures, delay, reason: &error });
+            }
+            self.client.link().host.clock.sleep(delay).await;
+            reason = match self.client.try_stream(&self.context, &call, self.last_event_id.as_deref()).await {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    self.begun = false;
+                    return Ok(None);
+                }
+                Err(failure) => failure,
+            };
+            match &reason.kind {
+                FailureKind::Answered(error) if error.kind() == ErrorKind::UnsupportedOperation => {
+                    return self.settled(reason).await.map(Some);
+                }
+                FailureKind::Answered(_) if !Repeat::Read.allows(&reason) => return Err(reason.into()),
+                // Even one that took its time: the caller has waited for longer than that already.
+                _ => {}
+            }
+        }
+    }
+
+    /// The task that cannot be watched any more because it has come to rest.
+    async fn settled(&mut self, refusal: Failure) -> Result<StreamEvent, Error> {
+        let Some(id) = &self.task_id else {
+            return Err(refusal.into());
+        };
+        let mut call = Call::GetTask(GetTaskRequest::new(&**id));
+        call.set_tenant(self.client.interface().tenant.clone());
+        match self.client.ask(&self.context, &call).await? {
+            Reply::Task(task) if task.status.state.is_terminal() || task.status.state.is_interrupted() => {
+                Ok(StreamEvent::new(None, StreamResponse::Task(task)))
+            }
+            _ => Err(refusal.into()),
+        }
+    }
+}
+
+/// The error of a stream that was cut and stays so.
+fn unresumed(reason: Failure, failures: u32) -> Error {
+    match reason.kind {
+        FailureKind::Transport(error) if failures > 0 => {
+            Error::new(ErrorKind::Unavailable, format!("{error} (after {failures} tries to resume)")).caused_by(error)
+        }
+        _ => reason.into(),
+    }
+}

@@ -1,0 +1,118 @@
+//! What a request says besides its call: version, extensions, content type.
+
+use std::borrow::Cow;
+
+use a2a_app_ports::CallContext;
+use a2a_protocol_core::{
+    AgentCard, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion, VERSION_HEADER, extensions,
+};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
+
+use crate::ServerOptions;
+
+/// The media type of the HTTP+JSON binding.
+pub(crate) const A2A_JSON: HeaderValue = HeaderValue::from_static("application/a2a+json");
+/// The media type of the JSON-RPC binding.
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Reads the context of a call.
+pub(crate) fn read(parts: &Parts, card: &AgentCard, options: &ServerOptions) -> Result<CallContext, Error> {
+    let headers = &parts.headers;
+    let header = headers.get(VERSION_HEADER).map(|value| text(VERSION_HEADER, value)).transpose()?;
+    let query = parts.uri.query().and_then(version_parameter);
+    let mut context = CallContext::new();
+    context.version = ProtocolVersion::of_request(header, query.as_deref())?;
+    context.extensions = negotiate(headers, card)?;
+    context.headers = options.forward.apply(headers);
+    context.last_event_id =
+        headers.get(LAST_EVENT_ID_HEADER).and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
+    Ok(context)
+}
+
+/// The active extensions as the reply names them.
+pub(crate) fn active_extensions(context: &Result<CallContext, Error>) -> Option<HeaderValue> {
+    let active = &context.as_ref().ok()?.extensions;
+    if active.is_empty() { None } else { HeaderValue::try_from(active.join(", ")).ok() }
+}
+
+/// The type in which to answer a JSON body; `None` if the request names no type.
+///
+/// # Errors
+/// ContentTypeNotSupported.
+pub(crate) fn json_type(headers: &HeaderMap) -> Result<Option<HeaderValue>, Error> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(None) };
+    // The common case without a look at parameters.
+    if *value == JSON {
+        return Ok(Some(JSON));
+    }
+    let essence = value.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if essence.eq_ignore_ascii_case(b"application/json") {
+        Ok(Some(JSON))
+    } else if essence.len() > 5 && essence[essence.len() - 5..].eq_ignore_ascii_case(b"+json") {
+        Ok(Some(A2A_JSON))
+    } else {
+        let name = String::from_utf8_lossy(essence);
+        Err(Error::new(
+            ErrorKind::ContentTypeNotSupported,
+            format!("Content-Type {name:?} is not supported, application/json and application/a2a+json are"),
+        ))
+    }
+}
+
+/// The error for a body without a type.
+pub(crate) fn type_missing() -> Error {
+    Error::new(
+        ErrorKind::ContentTypeNotSupported,
+        "the request has a body and no Content-Type; it must be application/json or application/a2a+json",
+    )
+}
+
+fn negotiate(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, Error> {
+    if card.capabilities.extensions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut requested = Vec::new();
+    for value in headers.get_all(EXTENSIONS_HEADER) {
+        for uri in extensions::parse(text(EXTENSIONS_HEADER, value)?) {
+            if !requested.contains(&uri) {
+                requested.push(uri);
+            }
+        }
+    }
+    extensions::negotiate(card, &requested)
+}
+
+fn version_parameter(query: &str) -> Option<Cow<'_, str>> {
+    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "A2A-Version").map(|(_, value)| value)
+}
+
+fn text<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, Error> {
+    value.to_str().map_err(|_| Error::invalid(name, "the header must be printable ASCII"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_json_type_is_taken_and_others_are_named() {
+        let read = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+            json_type(&headers)
+        };
+        for (value, reply) in [
+            ("application/json", JSON),
+            ("Application/JSON; charset=utf-8", JSON),
+            ("application/a2a+json", A2A_JSON),
+            ("application/vnd.example+json;v=1", A2A_JSON),
+        ] {
+            assert_eq!(read(value).unwrap(), Some(reply), "{value}");
+        }
+        for value in ["text/plain", "application/jsonx", "+json", "", "application/x-www-form-urlencoded"] {
+            let error = read(value).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ContentTypeNotSupported, "{value}");
+        }
+        assert_eq!(json_type(&HeaderMap::new()).unwrap(), None);
+    }
+}

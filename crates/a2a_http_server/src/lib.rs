@@ -1,0 +1,31 @@
+//! An agent over HTTP: the JSON-RPC and the HTTP+JSON binding, server-sent events, agent cards and
+//! health.
+//!
+//! In scope: from an [`http::Request`] to a call of an [`AgentService`](a2a_app_ports::AgentService)
+//! and from its reply to an [`http::Response`], in [`HttpServer::respond`], which knows no socket
+//! and no runtime; and [`native`], which mounts it on tokio, hyper and Axum.
+//!
+//! Out of scope: what a call does, storage, authentication (a wrapper around the service), TLS.
+
+mod body;
+mod card;
+mod compression;
+mod context;
+mod cors;
+mod http_json;
+mod json_rpc;
+mod lifecycle;
+#[cfg(not(target_family = "wasm"))]
+pub mod native;
+mod options;
+mod race;
+mod reply;
+mod request_body;
+mod server;
+mod stream_body;
+
+pub use body::Body;
+pub use cors::Cors;
+pub use lifecycle::Lifecycle;
+pub use options::{InvalidOptions, ServerOptions};
+pub use server::HttpServer;

@@ -1,0 +1,11 @@
+//! The server on tokio, hyper and Axum.
+
+mod connection;
+mod host;
+mod mount;
+mod serve;
+mod watch;
+
+pub use host::host;
+pub use mount::router;
+pub use serve::{ConnectionOptions, serve, serve_app, shutdown_signal};

@@ -1,0 +1,85 @@
+//! What both bindings share in answering: whether a reply fits its call, how it is written, and
+//! what the log is told.
+
+use std::sync::Arc;
+
+use a2a_app_ports::Reply;
+use a2a_protocol_core::{EXTENSIONS_HEADER, Error, ErrorKind, Method};
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, value::RawValue};
+
+use crate::Body;
+
+/// Whether a reply is of the kind that a method has; an agent's own methods may have any.
+pub(crate) fn check(method: Option<Method>, reply: &Reply) -> Result<(), Error> {
+    let Some(method) = method else { return Ok(()) };
+    let fits = match reply {
+        Reply::Sent(_) => method == Method::SendMessage,
+        Reply::Stream(_) => method.is_streaming(),
+        Reply::Task(_) => matches!(method, Method::GetTask | Method::CancelTask),
+        Reply::Tasks(_) => method == Method::ListTasks,
+        Reply::PushConfig(_) => {
+            matches!(method, Method::CreateTaskPushNotificationConfig | Method::GetTaskPushNotificationConfig)
+        }
+        Reply::PushConfigs(_) => method == Method::ListTaskPushNotificationConfigs,
+        Reply::Deleted => method == Method::DeleteTaskPushNotificationConfig,
+        Reply::Card(_) => method == Method::GetExtendedAgentCard,
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!("{} was answered by a reply of kind {reply:?}", method.name());
+    Err(Error::new(ErrorKind::InvalidAgentResponse, message))
+}
+
+/// A reply as JSON: the `result` of JSON-RPC, the body of HTTP+JSON.
+pub(crate) struct Payload<'a>(pub(crate) &'a Reply);
+
+impl serde::Serialize for Payload<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Reply::Sent(response) => response.serialize(serializer),
+            Reply::Task(task) => Arc::as_ref(task).serialize(serializer),
+            Reply::Tasks(tasks) => tasks.serialize(serializer),
+            Reply::PushConfig(config) => config.serialize(serializer),
+            Reply::PushConfigs(configs) => configs.serialize(serializer),
+            Reply::Deleted => Map::<String, Value>::new().serialize(serializer),
+            Reply::Card(card) => Arc::as_ref(card).serialize(serializer),
+            Reply::Custom(result) => RawValue::serialize(result, serializer),
+            other => Err(serde::ser::Error::custom(format!("a reply of kind {other:?} is not one value"))),
+        }
+    }
+}
+
+/// Tells the log why the agent failed; the peer is not told.
+pub(crate) fn log_cause(error: &Error) {
+    if let Some(cause) = error.cause() {
+        tracing::error!(error = %error, cause, "a call failed");
+    }
+}
+
+/// A reply with a body of this type.
+pub(crate) fn typed(status: StatusCode, content_type: HeaderValue, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
+}
+
+/// A reply that streams events.
+pub(crate) fn event_stream(body: Body) -> Response<Body> {
+    let mut response = typed(StatusCode::OK, HeaderValue::from_static("text/event-stream"), body);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Asks proxies of nginx's kind to pass every event on at once.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Names the extensions that are active for the call.
+pub(crate) fn set_extensions(response: &mut Response<Body>, active: Option<HeaderValue>) {
+    if let Some(active) = active {
+        response.headers_mut().insert(EXTENSIONS_HEADER, active);
+    }
+}

@@ -1,0 +1,195 @@
+//! The server: which request goes where.
+
+use std::{fmt, sync::Arc};
+
+use a2a_app_ports::{AgentService, CallContext, Clock, EventStream, Host, Reply};
+use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, Timestamp};
+use http::{Method, Request, Response, StatusCode, request::Parts};
+use http_body::Body as HttpBody;
+
+use crate::{
+    Body, InvalidOptions, Lifecycle, ServerOptions, card,
+    card::CardDocument,
+    compression,
+    context::{A2A_JSON, JSON},
+    http_json, json_rpc, race, reply,
+    stream_body::{Framing, StreamBody},
+};
+
+/// Answers HTTP requests for one agent. Clones are cheap and share everything.
+#[derive(Clone)]
+pub struct HttpServer(Arc<Inner>);
+
+#[derive(Clone)]
+pub(crate) struct Inner {
+    pub(crate) service: Arc<dyn AgentService>,
+    pub(crate) card: Arc<AgentCard>,
+    pub(crate) options: ServerOptions,
+    pub(crate) clock: Arc<dyn Clock>,
+    document: CardDocument,
+    modified: Timestamp,
+    lifecycle: Lifecycle,
+}
+
+impl HttpServer {
+    /// A server for this agent. The card is the public one; if it has no interfaces and the options
+    /// have a public URL, they are filled in. Its Last-Modified is now.
+    ///
+    /// # Errors
+    /// When an option is impossible.
+    pub fn new(
+        service: Arc<dyn AgentService>,
+        card: impl Into<Arc<AgentCard>>,
+        host: &Host,
+        options: ServerOptions,
+    ) -> Result<Self, InvalidOptions> {
+        options.check()?;
+        let card = card.into();
+        let modified = host.clock.now();
+        let server = Self(Arc::new(Inner {
+            service,
+            document: document(&card, modified, &options)?,
+            card,
+            modified,
+            clock: host.clock.clone(),
+            lifecycle: Lifecycle::new(),
+            options,
+        }));
+        match server.0.options.public_url.clone() {
+            Some(url) => server.located_at(&url),
+            None => Ok(server),
+        }
+    }
+
+    /// The same server, going down with this lifecycle instead of one of its own: for processes
+    /// with several servers.
+    #[must_use]
+    pub fn with_lifecycle(self, lifecycle: Lifecycle) -> Self {
+        let inner = Arc::unwrap_or_clone(self.0);
+        Self(Arc::new(Inner { lifecycle, ..inner }))
+    }
+
+    /// The same server, whose card names interfaces at this URL if it named none.
+    ///
+    /// # Errors
+    /// When the card cannot be written as JSON.
+    pub fn located_at(self, url: &str) -> Result<Self, InvalidOptions> {
+        if !self.0.card.supported_interfaces.is_empty() {
+            return Ok(self);
+        }
+        let mut inner = Arc::unwrap_or_clone(self.0);
+        Arc::make_mut(&mut inner.card).supported_interfaces = inner.options.interfaces(url);
+        inner.document = document(&inner.card, inner.modified, &inner.options)?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The card as it is served.
+    pub fn card(&self) -> &Arc<AgentCard> {
+        &self.0.card
+    }
+
+    /// By which the server is told to go down.
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.0.lifecycle
+    }
+
+    /// Answers one request. Dropping the future abandons the wait for the agent, not its work.
+    pub async fn respond<B: HttpBody>(&self, request: Request<B>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let options = &self.0.options;
+        if let Some(preflight) = options.cors.as_ref().and_then(|cors| cors.preflight(&parts)) {
+            return preflight;
+        }
+        let mut response = self.0.dispatch(&parts, body).await;
+        if let Some(from) = options.compress_from {
+            compression::apply(&parts.headers, &mut response, from);
+        }
+        if let Some(cors) = &options.cors {
+            cors.apply(&parts.headers, response.headers_mut());
+        }
+        response
+    }
+}
+
+impl fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer").field("agent", &self.0.card.name).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    async fn dispatch<B: HttpBody>(&self, parts: &Parts, body: B) -> Response<Body> {
+        let path = parts.uri.path();
+        if self.options.json_rpc_paths.iter().any(|served| same_path(served, path)) {
+            return match parts.method {
+                Method::POST => json_rpc::respond(self, parts, body).await,
+                _ => only(parts, "POST"),
+            };
+        }
+        if card::PATHS.contains(&path) {
+            return for_readers(parts, || self.document.respond(&parts.method, &parts.headers));
+        }
+        match path {
+            "/health" => for_readers(parts, || status(StatusCode::OK, "ok")),
+            "/ready" if self.lifecycle.is_draining() => {
+                for_readers(parts, || status(StatusCode::SERVICE_UNAVAILABLE, "draining"))
+            }
+            "/ready" => for_readers(parts, || status(StatusCode::OK, "ok")),
+            path => match self.below_prefix(path) {
+                Some(path) => http_json::respond(self, parts, path, body).await,
+                None => http_json::not_found(path, A2A_JSON),
+            },
+        }
+    }
+
+    /// The path within the HTTP+JSON binding.
+    fn below_prefix<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let prefix = self.options.http_json_prefix.as_ref()?;
+        path.strip_prefix(prefix.as_str()).filter(|rest| rest.starts_with('/'))
+    }
+
+    /// Has the agent answer; the reply is of the kind that the call has.
+    pub(crate) async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {
+        call.validate()?;
+        let method = call.method();
+        let answered = race::unless(|| self.lifecycle.closed(), self.service.handle(context, call)).await;
+        let answered = answered.unwrap_or_else(|| {
+            Err(Error::new(ErrorKind::Unavailable, "the server is going down; what was begun goes on"))
+        })?;
+        reply::check(method, &answered)?;
+        Ok(answered)
+    }
+
+    pub(crate) fn stream(&self, events: EventStream, framing: Framing) -> Body {
+        let (lifecycle, clock) = (self.lifecycle.clone(), self.clock.clone());
+        Body::stream(StreamBody::new(events, framing, lifecycle, clock, self.options.keep_alive))
+    }
+}
+
+fn document(card: &AgentCard, modified: Timestamp, options: &ServerOptions) -> Result<CardDocument, InvalidOptions> {
+    CardDocument::new(card, modified, options.card_max_age).map_err(|error| InvalidOptions(format!("card: {error}")))
+}
+
+/// Whether two paths differ by at most a slash at the end.
+fn same_path(one: &str, other: &str) -> bool {
+    one.strip_suffix('/').unwrap_or(one) == other.strip_suffix('/').unwrap_or(other)
+}
+
+fn for_readers(parts: &Parts, respond: impl FnOnce() -> Response<Body>) -> Response<Body> {
+    match parts.method {
+        Method::GET | Method::HEAD => respond(),
+        _ => only(parts, "GET, HEAD"),
+    }
+}
+
+fn only(parts: &Parts, verbs: &str) -> Response<Body> {
+    let path = parts.uri.path();
+    let error = Error::new(ErrorKind::MethodNotFound, format!("{path} answers {verbs}, not {}", parts.method));
+    http_json::method_not_allowed(&error, verbs, JSON)
+}
+
+fn status(status: StatusCode, word: &str) -> Response<Body> {
+    let mut response = reply::typed(status, JSON, format!("{{\"status\":\"{word}\"}}").into_bytes());
+    response.headers_mut().insert(http::header::CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,155 @@
+//! The protocol's errors: the table of kinds, and an error with what a peer is told of it.
+
+mod kind;
+mod wire;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+
+use serde::Serialize;
+
+pub use self::{kind::ErrorKind, wire::ERROR_DOMAIN};
+
+/// A description of a fault may quote what was received, but not all of it.
+const MAX_QUOTED_BYTES: usize = 500;
+
+/// A field of the request and what is wrong with it (`google.rpc.BadRequest.FieldViolation`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldViolation {
+    /// The path of the field, such as `message.parts[0]`.
+    pub field: String,
+    /// What is wrong with it.
+    pub description: String,
+}
+
+/// An error of the protocol: what the peer is told, and apart from it the cause for the log.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: Cow<'static, str>,
+    violations: Vec<FieldViolation>,
+    metadata: BTreeMap<String, String>,
+    code: Option<i64>,
+    cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with the message for the peer.
+    pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            violations: Vec::new(),
+            metadata: BTreeMap::new(),
+            code: None,
+            cause: None,
+        }))
+    }
+
+    /// InvalidParams for one field.
+    pub fn invalid(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::violations(vec![FieldViolation { field: field.into(), description: description.into() }])
+    }
+
+    /// InvalidParams for these fields, at least one. Fields and descriptions of more than 500 bytes
+    /// are cut short: they quote what was received.
+    pub fn violations(mut violations: Vec<FieldViolation>) -> Self {
+        let mut message = String::new();
+        for violation in &mut violations {
+            shorten(&mut violation.field);
+            shorten(&mut violation.description);
+            let separator = if message.is_empty() { "" } else { "; " };
+            let colon = if violation.field.is_empty() { "" } else { ": " };
+            message.push_str(&format!("{separator}{}{colon}{}", violation.field, violation.description));
+        }
+        let mut error = Self::new(ErrorKind::InvalidParams, message);
+        error.0.violations = violations;
+        error
+    }
+
+    /// TaskNotFound for this id.
+    pub fn task_not_found(id: &str) -> Self {
+        Self::new(ErrorKind::TaskNotFound, format!("no task {id:?}")).with_metadata("taskId", id)
+    }
+
+    /// Internal, the cause being for the log only.
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(ErrorKind::Internal, "the agent failed to answer; its log says why").caused_by(cause)
+    }
+
+    /// With a cause for the log; peers do not see it.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(Arc::from(cause.into()));
+        self
+    }
+
+    /// With a member of the `metadata` of `ErrorInfo`.
+    #[must_use]
+    pub fn with_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message for the peer.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The fields at fault.
+    pub fn field_violations(&self) -> &[FieldViolation] {
+        &self.0.violations
+    }
+
+    /// The `metadata` of `ErrorInfo`.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.0.metadata
+    }
+
+    /// The cause for the log.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.0.cause.as_deref()
+    }
+
+    /// The JSON-RPC code: the table's, or what the peer sent if the table does not have it.
+    pub fn json_rpc_code(&self) -> i64 {
+        self.0.code.unwrap_or(self.0.kind.json_rpc_code())
+    }
+}
+
+fn shorten(text: &mut String) {
+    if text.len() > MAX_QUOTED_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_QUOTED_BYTES));
+        text.push('…');
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind.name(), self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.0.kind).field("message", &self.0.message);
+        if let Some(cause) = &self.0.cause {
+            debug.field("cause", cause);
+        }
+        debug.finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_deref().map(|cause| cause as _)
+    }
+}

@@ -1,0 +1,121 @@
+//! Idempotent send: the first send of a message id claims it, a repeat joins what the first began.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{CallContext, Claim, Claimed, Revision, Scope, Snapshot, TaskId};
+use a2a_protocol_core::{Error, EventKind, Message};
+use sha2::{Digest, Sha256};
+
+use super::{
+    READ_AT_ONCE, Shared, failed,
+    live::Live,
+    send::{Accepted, Sending},
+};
+
+impl Shared {
+    /// Takes a message once: of all that repeat its id, one begins or continues a task, the others
+    /// join that.
+    pub(super) async fn accept_once(
+        self: &Arc<Self>,
+        context: CallContext,
+        scope: Scope,
+        id: TaskId,
+        message: Message,
+        follow_up: Option<(TaskId, Snapshot)>,
+        immediately: bool,
+    ) -> Result<Accepted, Error> {
+        let message_id: Arc<str> = message.message_id.as_str().into();
+        let digest: [u8; 32] = Sha256::digest(serde_json::to_vec(&message).map_err(Error::internal)?).into();
+        let mine = Claiming::new(self.live.enter(id));
+        let mut watching: Option<Arc<Live>> = None;
+        loop {
+            let listener = watching.as_ref().map(|live| live.listen());
+            let now = self.host.clock.now();
+            let expires = now.plus(self.options.claim_time);
+            let claim = Claim { message_id: (&*message_id).into(), digest, task: id, now, expires };
+            let first = match self.storage.claim(&scope, claim).await.map_err(failed)? {
+                Claimed::New => break,
+                Claimed::Task(first) => first,
+                Claimed::Message(answer) => return Ok(Accepted::Answered(answer)),
+                Claimed::OtherContent => {
+                    return Err(Error::invalid("message.messageId", "was used for a message that says something else"));
+                }
+            };
+            if let Some(sending) = self.join(&scope, first, &message_id).await? {
+                return Ok(Accepted::Sending(sending));
+            }
+            match (&watching, listener) {
+                (Some(live), Some(listener)) if live.is_busy(first == id) => listener.await,
+                (Some(_), Some(_)) => {
+                    // Whoever claimed it first never came to send it.
+                    self.storage.settle(&scope, &message_id, first, None).await.map_err(failed)?;
+                    watching = None;
+                }
+                _ => watching = Some(self.live.enter(first)),
+            }
+        }
+        let begun = match follow_up {
+            Some((id, snapshot)) => self.follow_up(context, scope.clone(), id, snapshot, message).await,
+            None => self.begin(context, scope.clone(), id, message, immediately, Some(message_id.clone())).await,
+        };
+        if begun.is_err() {
+            self.storage.settle(&scope, &message_id, id, None).await.map_err(failed)?;
+        }
+        drop(mine);
+        begun.map(Accepted::Sending)
+    }
+
+    /// The message as the first send of it left it, if it has got into its task.
+    async fn join(&self, scope: &Scope, id: TaskId, message_id: &str) -> Result<Option<Sending>, Error> {
+        let live = self.live.enter(id);
+        let Some(snapshot) = self.storage.snapshot(scope, id).await.map_err(failed)? else { return Ok(None) };
+        let message = match self.place(scope, id, message_id).await? {
+            Some(0) => return Ok(None),
+            Some(place) => place,
+            // The log is gone, the task has long ended.
+            None => snapshot.revision,
+        };
+        live.observe(snapshot.revision, &snapshot.task.status.state);
+        Ok(Some(Sending { scope: scope.clone(), id, live, message, begun: None, work: None }))
+    }
+
+    /// The place of a message in a log; 0 when it is not there, `None` when the log is not.
+    async fn place(&self, scope: &Scope, id: TaskId, message_id: &str) -> Result<Option<Revision>, Error> {
+        let mut place = 0;
+        loop {
+            let events = self.storage.events(scope, id, place, READ_AT_ONCE).await.map_err(failed)?;
+            let Some(events) = events else { return Ok(None) };
+            let more = events.len() == READ_AT_ONCE;
+            for event in events {
+                place += 1;
+                match event.kind {
+                    EventKind::Created { message, .. } | EventKind::Message(message)
+                        if message.message_id == message_id =>
+                    {
+                        return Ok(Some(place));
+                    }
+                    _ => {}
+                }
+            }
+            if !more {
+                return Ok(Some(0));
+            }
+        }
+    }
+}
+
+/// Holds a message between its claim and its task. Repeats wait until this is dropped.
+struct Claiming(Arc<Live>);
+
+impl Claiming {
+    fn new(live: Arc<Live>) -> Self {
+        live.begin_claim();
+        Self(live)
+    }
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        self.0.end_claim();
+    }
+}

@@ -1,0 +1,592 @@
+//! A run: the handler of one task at work, turn after turn, and the log it writes.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    task::Poll,
+};
+
+use a2a_app_ports::{
+    Answers, BoxFuture, CallContext, Effect, HandlerError, Revision, Run, Scope, StorageError, TaskId, TaskUpdater,
+    Turn,
+};
+use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, TaskState};
+use futures::{future::poll_fn, lock::Mutex as AsyncMutex};
+
+use super::{
+    Shared,
+    live::{Live, lock},
+    skills::Skill,
+};
+
+/// After so many records the updater lets others have a go: a handler that never waits must neither
+/// starve its own stream nor pile up one huge batch.
+const RECORDS_PER_POLL: u32 = 64;
+
+/// What a run is about.
+pub(crate) struct Subject {
+    pub(crate) id: TaskId,
+    pub(crate) name: Arc<str>,
+    pub(crate) context_id: Arc<str>,
+    pub(crate) scope: Scope,
+    pub(crate) skill: Arc<Skill>,
+    pub(crate) context: CallContext,
+    /// The message id that is claimed for the answer.
+    pub(crate) claim: Option<Arc<str>>,
+}
+
+/// The handler of one task at work.
+pub(crate) struct TaskRun {
+    engine: Arc<Shared>,
+    subject: Subject,
+    live: Arc<Live>,
+    log: AsyncMutex<Log>,
+    /// Whether the task exists.
+    created: AtomicBool,
+    records: AtomicU32,
+    /// The answer of a run that ends without a task.
+    direct: Mutex<Option<Result<Arc<Message>, Error>>>,
+}
+
+/// The run's view of the log.
+struct Log {
+    revision: Revision,
+    state: TaskState,
+    /// The creation, until the first event is stored along with it.
+    pending: Option<Event>,
+    /// Whether the run has answered without a task.
+    answered: bool,
+    /// Messages that came while a turn was running.
+    queue: VecDeque<(Revision, Arc<Message>)>,
+}
+
+/// How a turn ended.
+enum Ended {
+    Returned(Result<(), HandlerError>),
+    Panicked(String),
+    Canceled,
+    TimedOut,
+}
+
+impl TaskRun {
+    /// A run that begins a task by this event, which is stored with the first one that follows.
+    pub(crate) fn begin(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, created: Event) -> Arc<Self> {
+        let log = Log {
+            revision: 0,
+            state: TaskState::Submitted,
+            pending: Some(created),
+            answered: false,
+            queue: VecDeque::new(),
+        };
+        Arc::new(Self::new(engine, subject, live, log, false))
+    }
+
+    /// A run that goes on with a task whose log and messages were taken up to this revision.
+    pub(crate) fn resume(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, taken: Revision) -> Arc<Self> {
+        let log =
+            Log { revision: taken, state: TaskState::Working, pending: None, answered: false, queue: VecDeque::new() };
+        Arc::new(Self::new(engine, subject, live, log, true))
+    }
+
+    fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log, created: bool) -> Self {
+        Self {
+            engine,
+            subject,
+            live,
+            log: AsyncMutex::new(log),
+            created: AtomicBool::new(created),
+            records: AtomicU32::new(0),
+            direct: Mutex::default(),
+        }
+    }
+
+    /// Whether the task exists.
+    pub(crate) fn is_created(&self) -> bool {
+        self.created.load(Ordering::SeqCst)
+    }
+
+    /// Whether the run has answered without a task.
+    pub(crate) fn has_answered(&self) -> bool {
+        lock(&self.direct).is_some()
+    }
+
+    /// The answer without a task.
+    pub(crate) fn take_answer(&self) -> Option<Result<Arc<Message>, Error>> {
+        lock(&self.direct).take()
+    }
+
+    /// Stores the creation now, for callers that want the task before the handler has begun.
+    pub(crate) async fn create(&self) -> Result<(), StorageError> {
+        let mut log = self.log.lock().await;
+        match log.pending.clone() {
+            Some(created) => self.store(&mut log, vec![created]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Runs the turn of this message, and the turns of those that queue up behind it. Of a resumed
+    /// run the first message is in the log.
+    pub(crate) async fn go(self: Arc<Self>, first: Option<Arc<Message>>) {
+        let mut message = first;
+        loop {
+            let (message_of_turn, history) = match message.take() {
+                Some(message) => (message, Vec::new()),
+                None => match self.next_turn().await {
+                    Ok(Some(turn)) => turn,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.give_up(error);
+                        break;
+                    }
+                },
+            };
+            let ended = self.turn(message_of_turn, history).await;
+            match self.settle(ended).await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.give_up(error);
+                    break;
+                }
+            }
+        }
+    }
+
+    /// One call of the handler, to its end, its cancellation or its time limit.
+    async fn turn(self: &Arc<Self>, message: Arc<Message>, history: Vec<Arc<Message>>) -> Ended {
+        let Subject { name, context_id, skill, context, .. } = &self.subject;
+        let run: Arc<dyn Run> = self.clone();
+        let turn = Turn::new(
+            message,
+            name.clone(),
+            context_id.clone(),
+            skill.id.clone(),
+            history,
+            context.clone(),
+            run.clone(),
+        );
+        let updater = TaskUpdater::new(name.clone(), context_id.clone(), run);
+        self.live.cancel.reset_awaited();
+        let clock = &self.engine.host.clock;
+        let mut limit = skill.time_limit.map(|limit| clock.sleep(limit));
+        let mut grace: Option<BoxFuture<'static, ()>> = None;
+        let mut creation: Option<BoxFuture<'_, Result<(), StorageError>>> = None;
+        // A handler may panic before its first await, too.
+        let handler = skill.handler.clone();
+        let mut handler = match catch_unwind(AssertUnwindSafe(|| handler.run(turn, updater))) {
+            Ok(handler) => handler,
+            Err(panic) => return Ended::Panicked(describe(&*panic)),
+        };
+        poll_fn(move |cx| {
+            let cancel = &self.live.cancel;
+            cancel.register(cx.waker());
+            if cancel.is_requested() {
+                if !cancel.is_awaited() {
+                    return Poll::Ready(Ended::Canceled);
+                }
+                let grace = grace.get_or_insert_with(|| clock.sleep(self.engine.options.cancel_grace));
+                if grace.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Ended::Canceled);
+                }
+            }
+            match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+                Ok(Poll::Ready(result)) => return Poll::Ready(Ended::Returned(result)),
+                Err(panic) => return Poll::Ready(Ended::Panicked(describe(&*panic))),
+                Ok(Poll::Pending) => {}
+            }
+            if let Some(limit) = &mut limit
+                && limit.as_mut().poll(cx).is_ready()
+            {
+                return Poll::Ready(Ended::TimedOut);
+            }
+            // The handler waits for something: a task is to exist by now.
+            if skill.answers == Answers::Task && !self.is_created() {
+                let create = creation.get_or_insert_with(|| Box::pin(self.create()));
+                if let Poll::Ready(Err(error)) = create.as_mut().poll(cx) {
+                    return Poll::Ready(Ended::Returned(Err(error.into())));
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Records how a turn ended. `true` when another turn is to follow.
+    async fn settle(&self, ended: Ended) -> Result<bool, StorageError> {
+        let mut log = self.log.lock().await;
+        if log.answered {
+            if let Ended::Returned(Err(error)) = &ended {
+                self.report("handler failed after its reply", error);
+            }
+            self.live.stop(Revision::MAX);
+            return Ok(false);
+        }
+        let end = match ended {
+            Ended::Returned(Ok(())) => None,
+            Ended::Returned(Err(error)) => {
+                self.report("handler failed", &error);
+                if log.pending.is_some() && self.subject.skill.answers != Answers::Task {
+                    let error = Error::new(ErrorKind::Internal, error.message().to_owned());
+                    return self.answer(&mut log, Err(error)).await;
+                }
+                Some((TaskState::Failed, Some(error.message().to_owned())))
+            }
+            Ended::Panicked(panic) => {
+                tracing::error!(task = %self.subject.name, skill = %self.subject.skill.id, panic, "handler panicked");
+                if log.pending.is_some() && self.subject.skill.answers != Answers::Task {
+                    return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, AGENT_FAILED))).await;
+                }
+                Some((TaskState::Failed, Some(AGENT_FAILED.to_owned())))
+            }
+            Ended::Canceled => Some((TaskState::Canceled, None)),
+            Ended::TimedOut => {
+                let limit = self.subject.skill.time_limit.unwrap_or_default();
+                Some((TaskState::Failed, Some(format!("the agent did not finish within {limit:?}"))))
+            }
+        };
+        if log.pending.is_some() && self.subject.skill.answers == Answers::Message {
+            tracing::error!(skill = %self.subject.skill.id, "handler returned without a reply");
+            let error = Error::new(ErrorKind::Internal, "the agent gave no answer");
+            return self.answer(&mut log, Err(error)).await;
+        }
+        loop {
+            if self.live.revision() > log.revision {
+                self.refresh(&mut log).await?;
+            }
+            if log.state.is_terminal() {
+                log.queue.clear();
+            } else {
+                let canceled = self.live.cancel.is_requested().then_some((TaskState::Canceled, None));
+                let next = match (&end, canceled) {
+                    (Some(end), _) => Some(end.clone()),
+                    (None, Some(canceled)) => Some(canceled),
+                    (None, None) if !log.queue.is_empty() => return Ok(true),
+                    (None, None) if log.state.is_interrupted() => None,
+                    (None, None) => Some((TaskState::Completed, None)),
+                };
+                if let Some((state, text)) = next {
+                    let message = text.map(|text| self.agent_message(text));
+                    match self.try_append(&mut log, EventKind::Status { state, message, metadata: None }).await {
+                        Ok(()) => continue,
+                        Err(StorageError::Conflict { .. }) => {
+                            self.refresh(&mut log).await?;
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+            if self.live.stop(log.revision) {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Takes the message of the next turn from the log, with what was said before it.
+    async fn next_turn(&self) -> Result<Option<(Arc<Message>, Vec<Arc<Message>>)>, StorageError> {
+        let mut log = self.log.lock().await;
+        let (revision, message) = loop {
+            self.refresh(&mut log).await?;
+            if !log.state.is_terminal()
+                && let Some(next) = log.queue.pop_front()
+            {
+                break next;
+            }
+            if self.live.stop(log.revision) {
+                return Ok(None);
+            }
+        };
+        // What the turn before asked for has been answered.
+        log.state = TaskState::Working;
+        let snapshot = self.engine.storage.snapshot(&self.subject.scope, self.subject.id).await?;
+        let snapshot = snapshot.ok_or(StorageError::NotFound)?;
+        self.live.take(revision);
+        let history = &snapshot.task.history;
+        let place = history.iter().rposition(|said| said.message_id == message.message_id);
+        let history = history[..place.unwrap_or(history.len())].to_vec();
+        Ok(Some((message, history)))
+    }
+
+    /// Reads what others have appended.
+    async fn refresh(&self, log: &mut Log) -> Result<(), StorageError> {
+        if log.pending.is_some() {
+            return Ok(());
+        }
+        loop {
+            let Subject { scope, id, .. } = &self.subject;
+            let events = self.engine.storage.events(scope, *id, log.revision, super::READ_AT_ONCE).await?;
+            let events = events.ok_or(StorageError::NotFound)?;
+            let more = events.len() == super::READ_AT_ONCE;
+            for event in events {
+                log.revision += 1;
+                match event.kind {
+                    EventKind::Status { state, .. } => log.state = state,
+                    EventKind::Message(message) => log.queue.push_back((log.revision, message)),
+                    EventKind::CancelRequested => {
+                        self.live.cancel.request();
+                    }
+                    _ => {}
+                }
+            }
+            if !more {
+                self.live.advance(log.revision, None);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends an event, reading on and trying again when others have appended in between.
+    async fn append(&self, log: &mut Log, kind: EventKind) -> Result<(), HandlerError> {
+        loop {
+            if log.state.is_terminal() {
+                return Err(HandlerError::new(format!("the task has ended as {}", log.state)));
+            }
+            match self.try_append(log, kind.clone()).await {
+                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
+                other => return other.map_err(HandlerError::from),
+            }
+        }
+    }
+
+    async fn try_append(&self, log: &mut Log, kind: EventKind) -> Result<(), StorageError> {
+        let event = Event { time: self.engine.host.clock.now(), kind };
+        let events = match log.pending.clone() {
+            Some(created) => vec![created, event],
+            None => vec![event],
+        };
+        self.store(log, events).await
+    }
+
+    async fn store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
+        let Subject { scope, id, .. } = &self.subject;
+        let state = events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Status { state, .. } => Some(state.clone()),
+            EventKind::Created { .. } => Some(TaskState::Submitted),
+            _ => None,
+        });
+        let creates = log.revision == 0;
+        if creates {
+            log.revision = self.engine.storage.create(scope, *id, events).await.map_err(|error| match error {
+                StorageError::Conflict { .. } => StorageError::Failed("a random task id was taken".into()),
+                other => other,
+            })?;
+            log.pending = None;
+            self.live.take(1);
+            self.created.store(true, Ordering::SeqCst);
+        } else {
+            log.revision = self.engine.storage.append(scope, *id, log.revision, events).await?;
+        }
+        self.live.advance(log.revision, state.as_ref());
+        if let Some(state) = state {
+            log.state = state;
+        }
+        Ok(())
+    }
+
+    /// Ends the run without a task.
+    async fn answer(&self, log: &mut Log, answer: Result<Arc<Message>, Error>) -> Result<bool, StorageError> {
+        self.say(log, answer).await?;
+        self.live.stop(Revision::MAX);
+        Ok(false)
+    }
+
+    /// Answers without a task; under a claim, repeats of the message get the same answer.
+    async fn say(&self, log: &mut Log, answer: Result<Arc<Message>, Error>) -> Result<(), StorageError> {
+        let Subject { scope, id, claim, .. } = &self.subject;
+        if let Some(message_id) = claim {
+            self.engine.storage.settle(scope, message_id, *id, answer.as_ref().ok().cloned()).await?;
+        }
+        log.answered = true;
+        *lock(&self.direct) = Some(answer);
+        self.live.notify();
+        Ok(())
+    }
+
+    /// The storage has failed: whoever waits is told, and nobody is left waiting.
+    fn give_up(&self, error: StorageError) {
+        tracing::error!(task = %self.subject.name, error = %Chain(&error), "the run is abandoned");
+        lock(&self.direct).get_or_insert_with(|| Err(Error::internal(error)));
+        self.live.stop(Revision::MAX);
+    }
+
+    fn agent_message(&self, text: String) -> Arc<Message> {
+        let mut message = Message::new(self.new_id(), Role::Agent, vec![Part::text(text)]);
+        message.context_id = Some(self.subject.context_id.clone());
+        message.task_id = Some(self.subject.name.clone());
+        Arc::new(message)
+    }
+
+    fn report(&self, what: &'static str, error: &HandlerError) {
+        let cause = error.cause().map(|cause| Chain(cause).to_string());
+        tracing::warn!(task = %self.subject.name, skill = %self.subject.skill.id, error = %error, cause, "{what}");
+    }
+}
+
+const AGENT_FAILED: &str = "the agent failed; its log says why";
+
+impl Run for TaskRun {
+    fn record(&self, effect: Effect) -> BoxFuture<'_, Result<(), HandlerError>> {
+        Box::pin(async move {
+            {
+                let mut log = self.log.lock().await;
+                let undecided = log.pending.is_some();
+                let answers = self.subject.skill.answers;
+                if log.answered {
+                    return Err(HandlerError::new("the message is answered"));
+                }
+                let kind = match effect {
+                    Effect::Reply(mut message) if undecided && answers != Answers::Task => {
+                        Arc::make_mut(&mut message).task_id = None;
+                        return Ok(self.say(&mut log, Ok(message)).await?);
+                    }
+                    Effect::Reply(message) => {
+                        EventKind::Status { state: TaskState::Completed, message: Some(message), metadata: None }
+                    }
+                    Effect::Event(_) if undecided && answers == Answers::Message => {
+                        return Err(HandlerError::new("this skill answers with a message, it has no task"));
+                    }
+                    Effect::Event(kind) => kind,
+                    _ => return Err(HandlerError::new("an effect that this engine does not know")),
+                };
+                self.append(&mut log, kind).await?;
+            }
+            if self.records.fetch_add(1, Ordering::Relaxed) % RECORDS_PER_POLL == RECORDS_PER_POLL - 1 {
+                yield_once().await;
+            }
+            Ok(())
+        })
+    }
+
+    fn cancelled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.live.cancel.wait())
+    }
+
+    fn next_message(&self) -> BoxFuture<'_, Arc<Message>> {
+        Box::pin(async move {
+            loop {
+                let listener = self.live.listen();
+                {
+                    let mut log = self.log.lock().await;
+                    // A failure to read shows itself at the next record.
+                    if self.live.revision() > log.revision
+                        && let Err(error) = self.refresh(&mut log).await
+                    {
+                        tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
+                    }
+                    if let Some((revision, message)) = log.queue.pop_front() {
+                        self.live.take(revision);
+                        return message;
+                    }
+                }
+                listener.await;
+            }
+        })
+    }
+
+    fn new_id(&self) -> String {
+        self.engine.new_id().to_string()
+    }
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
+}
+
+/// An error with its causes, for the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// The work of a run: polled by whoever waits for it, and when that one goes away or has waited for a
+/// while, given to the spawner. A vanished caller never kills the work.
+pub(crate) struct Drive {
+    work: Option<BoxFuture<'static, ()>>,
+    engine: Arc<Shared>,
+    pending_polls: u32,
+}
+
+/// So often a caller polls the work itself; then the work goes on without it, so that a caller that
+/// is slow to take its events does not hold up the handler.
+const INLINE_POLLS: u32 = 8;
+
+impl Drive {
+    pub(crate) fn new(engine: Arc<Shared>, work: BoxFuture<'static, ()>) -> Self {
+        Self { work: Some(work), engine, pending_polls: 0 }
+    }
+
+    /// Polls the work while it is here; whether it is done or given away cannot be told apart, and
+    /// need not be.
+    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) {
+        let Some(work) = &mut self.work else { return };
+        if work.as_mut().poll(cx).is_ready() {
+            self.work = None;
+            return;
+        }
+        self.pending_polls += 1;
+        if self.pending_polls >= INLINE_POLLS {
+            self.hand_over();
+        }
+    }
+
+    pub(crate) fn hand_over(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.engine.host.spawner.spawn(work);
+        }
+    }
+
+    /// Polls the work once, then waits until `done`, driving it on as far as it is here.
+    pub(crate) async fn until(&mut self, live: &Live, mut done: impl FnMut() -> bool) {
+        poll_fn(|cx| {
+            self.poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+        while !done() {
+            let mut listener = pin!(live.listen());
+            if done() {
+                return;
+            }
+            poll_fn(|cx| {
+                self.poll(cx);
+                if done() { Poll::Ready(()) } else { listener.as_mut().poll(cx) }
+            })
+            .await;
+        }
+    }
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}

@@ -1,0 +1,230 @@
+//! SendMessage and SendStreamingMessage: a new task, a direct reply, or the next message of a task.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{Answers, CallContext, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
+use a2a_protocol_core::{
+    Error, ErrorKind, Event, EventKind, Message, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
+    Task, extensions::IDEMPOTENT_SEND, log,
+};
+use futures::stream;
+
+use super::{
+    Shared, failed,
+    live::Live,
+    push_not_supported,
+    run::{Drive, Subject, TaskRun},
+    skills,
+    watch::{Until, Watch},
+    with_history,
+};
+
+/// A message under way: what it began, or what it waits for.
+pub(super) struct Sending {
+    pub(super) scope: Scope,
+    pub(super) id: TaskId,
+    pub(super) live: Arc<Live>,
+    /// The place of the message in the task's log.
+    pub(super) message: Revision,
+    /// The task as of the message, where it is known without reading the log.
+    pub(super) begun: Option<Arc<Task>>,
+    /// The run that this call has started, and its work.
+    pub(super) work: Option<(Arc<TaskRun>, Drive)>,
+}
+
+impl Shared {
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        context: CallContext,
+        request: SendMessageRequest,
+    ) -> Result<Reply, Error> {
+        let configuration = request.configuration.as_ref();
+        let history_length = configuration.and_then(|configuration| configuration.history_length);
+        let immediately = configuration.is_some_and(|configuration| configuration.return_immediately);
+        let sending = match self.accept(context, request, immediately).await? {
+            Accepted::Sending(sending) => sending,
+            Accepted::Answered(message) => return Ok(Reply::Sent(SendMessageResponse::Message(message))),
+        };
+        let Sending { scope, id, live, message, mut work, .. } = sending;
+        let settled = || {
+            let slot = live.slot();
+            slot.state_revision >= message
+                && (slot.state.is_terminal()
+                    || slot.state.is_interrupted() && slot.state_revision > message && slot.taken >= message)
+        };
+        match &mut work {
+            Some((run, drive)) => {
+                if immediately {
+                    drive.hand_over();
+                    drive.until(&live, || run.is_created() || run.has_answered()).await;
+                } else {
+                    drive.until(&live, || settled() || run.has_answered()).await;
+                }
+                if let Some(answer) = run.take_answer() {
+                    return answer.map(|message| Reply::Sent(SendMessageResponse::Message(message)));
+                }
+            }
+            None if immediately => {}
+            None => Drive::new(self.clone(), Box::pin(async {})).until(&live, settled).await,
+        }
+        let snapshot = self.storage.snapshot(&scope, id).await.map_err(failed)?;
+        let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
+        Ok(Reply::Sent(SendMessageResponse::Task(with_history(snapshot.task, history_length))))
+    }
+
+    pub(super) async fn send_streaming(
+        self: &Arc<Self>,
+        context: CallContext,
+        request: SendMessageRequest,
+    ) -> Result<Reply, Error> {
+        let sending = match self.accept(context, request, false).await? {
+            Accepted::Sending(sending) => sending,
+            Accepted::Answered(message) => return Ok(one_message(message)),
+        };
+        let Sending { scope, id, live, message, begun, mut work } = sending;
+        if let Some((run, drive)) = &mut work {
+            drive.until(&live, || run.is_created() || run.has_answered()).await;
+            if let Some(answer) = run.take_answer() {
+                return answer.map(one_message);
+            }
+        }
+        let from = match begun {
+            Some(task) => (task, message),
+            None => {
+                let snapshot = self.snapshot_at(&scope, id, message).await?;
+                let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
+                (snapshot.task, snapshot.revision)
+            }
+        };
+        let mut watch = Watch::new(self.clone(), live, scope, id, from, Until::Answered(message));
+        if let Some((run, drive)) = work {
+            watch = watch.driving(run, drive);
+        }
+        Ok(Reply::Stream(Box::pin(watch)))
+    }
+
+    /// Takes a message: begins its task, or adds it to the one it names.
+    async fn accept(
+        self: &Arc<Self>,
+        context: CallContext,
+        mut request: SendMessageRequest,
+        immediately: bool,
+    ) -> Result<Accepted, Error> {
+        if request.configuration.as_ref().is_some_and(|wanted| wanted.task_push_notification_config.is_some()) {
+            return Err(push_not_supported());
+        }
+        let scope = self.scope(&context, request.tenant.as_deref());
+        let message = std::mem::take(&mut request.message);
+        let follow_up = match &message.task_id {
+            Some(name) => Some(self.find(&scope, name).await?),
+            None => None,
+        };
+        let id = follow_up.as_ref().map_or_else(|| self.new_id(), |(id, _)| *id);
+        if context.has_extension(IDEMPOTENT_SEND) {
+            return self.accept_once(context, scope, id, message, follow_up, immediately).await;
+        }
+        match follow_up {
+            Some((id, snapshot)) => self.follow_up(context, scope, id, snapshot, message).await.map(Accepted::Sending),
+            None => self.begin(context, scope, id, message, immediately, None).await.map(Accepted::Sending),
+        }
+    }
+
+    /// Begins the run of a new task's message. The task itself is stored with the first effect of
+    /// the handler, or when that waits for something, or now if it is wanted immediately.
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        context: CallContext,
+        scope: Scope,
+        id: TaskId,
+        mut message: Message,
+        immediately: bool,
+        claim: Option<Arc<str>>,
+    ) -> Result<Sending, Error> {
+        let skill = skills::choose(&self.skills, &message)?.clone();
+        skills::check_media_types(&self.card, &skill, &message)?;
+        let name: Arc<str> = id.into();
+        let context_id = message.context_id.get_or_insert_with(|| self.new_id().into()).clone();
+        if skill.answers == Answers::Task {
+            message.task_id = Some(name.clone());
+        }
+        let message = Arc::new(message);
+        let created =
+            EventKind::Created { context_id: context_id.clone(), skill: skill.id.clone(), message: message.clone() };
+        let created = Event { time: self.host.clock.now(), kind: created };
+        let begun = log::begin(name.clone(), &created).map_err(Error::internal)?;
+        let creates_now = immediately && skill.answers == Answers::Task;
+        let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim };
+        let live = self.live.enter(id);
+        live.start();
+        let run = TaskRun::begin(self.clone(), subject, live.clone(), created);
+        let drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some(message))));
+        if creates_now {
+            run.create().await.map_err(failed)?;
+        }
+        Ok(Sending { scope, id, live, message: 1, begun: Some(Arc::new(begun)), work: Some((run, drive)) })
+    }
+
+    /// Adds a message to a task, and runs it unless somebody does.
+    pub(super) async fn follow_up(
+        self: &Arc<Self>,
+        context: CallContext,
+        scope: Scope,
+        id: TaskId,
+        mut snapshot: Snapshot,
+        mut message: Message,
+    ) -> Result<Sending, Error> {
+        let live = self.live.enter(id);
+        let task_context = snapshot.task.context_id.clone();
+        if message.context_id.as_ref().is_some_and(|context_id| *context_id != task_context) {
+            return Err(Error::invalid(
+                "message.contextId",
+                "is not the context of the task that message.taskId names",
+            ));
+        }
+        let skill = self.skills.iter().find(|skill| skill.id == snapshot.skill).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::UnsupportedOperation, format!("the skill {:?} is no longer offered", snapshot.skill))
+        })?;
+        skills::check_media_types(&self.card, &skill, &message)?;
+        message.context_id = Some(task_context.clone());
+        let name = snapshot.task.id.clone();
+        let message = Arc::new(message);
+        let place = loop {
+            live.observe(snapshot.revision, &snapshot.task.status.state);
+            if snapshot.task.status.state.is_terminal() {
+                let text = format!("the task has ended as {} and takes no more messages", snapshot.task.status.state);
+                return Err(Error::new(ErrorKind::UnsupportedOperation, text));
+            }
+            let said = Event { time: self.host.clock.now(), kind: EventKind::Message(message.clone()) };
+            match self.storage.append(&scope, id, snapshot.revision, vec![said]).await {
+                Ok(place) => break place,
+                Err(StorageError::Conflict { .. }) => {
+                    let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;
+                    snapshot = newer.ok_or_else(|| Error::task_not_found(&name))?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        };
+        live.advance(place, None);
+        let work = live.start().then(|| {
+            let scope = scope.clone();
+            let subject = Subject { id, name, context_id: task_context, scope, skill, context, claim: None };
+            let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken);
+            let drive = Drive::new(self.clone(), Box::pin(run.clone().go(None)));
+            (run, drive)
+        });
+        Ok(Sending { scope, id, live, message: place, begun: None, work })
+    }
+}
+
+/// What became of a message.
+pub(super) enum Accepted {
+    /// It is under way.
+    Sending(Sending),
+    /// It was answered before.
+    Answered(Arc<Message>),
+}
+
+fn one_message(message: Arc<Message>) -> Reply {
+    let event = StreamEvent::new(None, StreamResponse::Message(message));
+    Reply::Stream(Box::pin(stream::iter([Ok(Arc::new(event))])))
+}

@@ -1,0 +1,192 @@
+//! A cursor over a task's log as a stream: it reads what is stored after its place, then waits to be
+//! woken. A slow watcher reads on from its place; it loses nothing and holds nobody up.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use a2a_app_ports::{BoxFuture, Revision, Scope, StorageError, TaskId};
+use a2a_protocol_core::{Error, Event, EventKind, StreamEvent, StreamResponse, Task, TaskState};
+use event_listener::EventListener;
+use futures::Stream;
+
+use super::{
+    READ_AT_ONCE, Shared,
+    live::Live,
+    run::{Drive, TaskRun},
+};
+
+/// When a watcher has seen enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// When the task has ended.
+    End,
+    /// When the task has ended, or has paused after the message at this place of its log.
+    Answered(Revision),
+}
+
+/// A watcher of one task.
+pub(crate) struct Watch {
+    engine: Arc<Shared>,
+    live: Arc<Live>,
+    scope: Arc<Scope>,
+    id: TaskId,
+    task_id: Arc<str>,
+    context_id: Arc<str>,
+    /// The last event that has been read.
+    after: Revision,
+    until: Until,
+    ready: VecDeque<Arc<StreamEvent>>,
+    reading: Option<BoxFuture<'static, Result<Option<Vec<Event>>, StorageError>>>,
+    listener: Option<EventListener>,
+    /// The run that answers, and the work of it as far as it is done here.
+    work: Option<(Arc<TaskRun>, Drive)>,
+    over: bool,
+}
+
+impl Watch {
+    /// Watches from a task as of a revision; the task is the first event.
+    pub(crate) fn new(
+        engine: Arc<Shared>,
+        live: Arc<Live>,
+        scope: Scope,
+        id: TaskId,
+        (task, revision): (Arc<Task>, Revision),
+        until: Until,
+    ) -> Self {
+        live.begin_watching();
+        let (task_id, context_id) = (task.id.clone(), task.context_id.clone());
+        let first = StreamEvent::new(Some(revision), StreamResponse::Task(task));
+        Self {
+            engine,
+            live,
+            scope: Arc::new(scope),
+            id,
+            task_id,
+            context_id,
+            after: revision,
+            until,
+            ready: VecDeque::from([Arc::new(first)]),
+            reading: None,
+            listener: None,
+            work: None,
+            over: false,
+        }
+    }
+
+    /// Does the work of a run while watching it.
+    pub(crate) fn driving(mut self, run: Arc<TaskRun>, drive: Drive) -> Self {
+        self.work = Some((run, drive));
+        self
+    }
+
+    /// Takes what was read. Past the event with which the watcher has seen enough, nothing.
+    fn take(&mut self, events: Vec<Event>) {
+        for event in events {
+            self.after += 1;
+            if let Some(response) = event.response(&self.task_id, &self.context_id) {
+                self.ready.push_back(self.live.share(StreamEvent::new(Some(self.after), response)));
+            }
+            if self.is_last(&event) {
+                self.over = true;
+                return;
+            }
+        }
+    }
+
+    fn is_last(&self, event: &Event) -> bool {
+        match (&event.kind, self.until) {
+            (EventKind::Status { state, .. }, _) if state.is_terminal() => true,
+            (EventKind::Status { state: TaskState::InputRequired, .. }, Until::Answered(message)) => {
+                self.after > message && self.live.slot().taken >= message
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether there is nothing to wait for although no event says so.
+    fn has_seen_enough(&self) -> bool {
+        let slot = self.live.slot();
+        let caught_up = slot.revision <= self.after;
+        caught_up
+            && match self.until {
+                _ if slot.state.is_terminal() => true,
+                // At auth-required the handler may wait for the credential; then the stream stays.
+                Until::Answered(message) => {
+                    slot.state.is_interrupted() && slot.state_revision > message && !slot.running
+                }
+                Until::End => false,
+            }
+    }
+}
+
+impl Stream for Watch {
+    type Item = Result<Arc<StreamEvent>, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(event) = this.ready.pop_front() {
+                return Poll::Ready(Some(Ok(event)));
+            }
+            if this.over {
+                this.work = None;
+                return Poll::Ready(None);
+            }
+            if let Some(reading) = &mut this.reading {
+                let read = ready!(reading.as_mut().poll(cx));
+                this.reading = None;
+                match read {
+                    Ok(Some(events)) => this.take(events),
+                    Ok(None) => {
+                        this.over = true;
+                        return Poll::Ready(Some(Err(Error::task_not_found(&this.task_id))));
+                    }
+                    Err(error) => {
+                        this.over = true;
+                        return Poll::Ready(Some(Err(Error::internal(error))));
+                    }
+                }
+                continue;
+            }
+            if this.live.revision() <= this.after
+                && let Some((_, drive)) = &mut this.work
+            {
+                drive.poll(cx);
+            }
+            if this.live.revision() > this.after {
+                let (engine, scope, id, after) = (this.engine.clone(), this.scope.clone(), this.id, this.after);
+                this.reading =
+                    Some(Box::pin(async move { engine.storage.events(&scope, id, after, READ_AT_ONCE).await }));
+                continue;
+            }
+            if let Some((run, _)) = &this.work
+                && let Some(Err(error)) = run.take_answer()
+            {
+                this.over = true;
+                return Poll::Ready(Some(Err(error)));
+            }
+            if this.has_seen_enough() {
+                this.over = true;
+                continue;
+            }
+            match &mut this.listener {
+                // Listen first, then look once more: what happens in between is not missed.
+                None => this.listener = Some(this.live.listen()),
+                Some(listener) => {
+                    ready!(Pin::new(listener).poll(cx));
+                    this.listener = None;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.live.end_watching();
+    }
+}

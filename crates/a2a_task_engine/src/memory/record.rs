@@ -1,0 +1,176 @@
+//! One task: its log, and its fold, which every append keeps up to date.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use a2a_app_ports::{Revision, Snapshot, StorageError, TaskId};
+use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
+
+use super::{lock, scopes::ScopeTasks, size};
+
+/// What a record costs besides its task and events: itself, its place in its shard, its row, its
+/// place among the ended; in bytes.
+const RECORD: usize = size_of::<Record>() + 16 + 40 + 40 + 36;
+
+/// A task and to whom it belongs.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) owner: Arc<ScopeTasks>,
+    kept: Mutex<Kept>,
+}
+
+impl Record {
+    pub(super) fn new(owner: Arc<ScopeTasks>, kept: Kept) -> Self {
+        Self { owner, kept: Mutex::new(kept) }
+    }
+
+    /// Holds the task still. While it is held, the locks of its shard and of its scope's index may
+    /// be taken, and never the other way round.
+    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+        lock(&self.kept)
+    }
+}
+
+/// What is kept of a task.
+#[derive(Debug)]
+pub(super) struct Kept {
+    revision: Revision,
+    skill: Arc<str>,
+    task: Arc<Task>,
+    /// All events, or none once the log is dropped.
+    events: Vec<Event>,
+    /// An estimate of what all this takes.
+    bytes: usize,
+}
+
+impl Kept {
+    /// Folds the first events of a log.
+    pub(super) fn begin(id: TaskId, events: Vec<Event>) -> Result<Self, FoldError> {
+        let Some((first, rest)) = events.split_first() else { return Err(FoldError::Misplaced) };
+        let EventKind::Created { skill, message, .. } = &first.kind else { return Err(FoldError::Misplaced) };
+        // The first message may name the task already: then they share the name.
+        let name = message.task_id.clone().filter(|name| name.parse() == Ok(id)).unwrap_or_else(|| id.into());
+        let mut task = log::begin(name, first)?;
+        rest.iter().try_for_each(|event| log::apply(&mut task, event))?;
+        let bytes = RECORD + size::of_fold(&task) + events.iter().map(size::of_event).sum::<usize>();
+        let mut kept =
+            Self { revision: events.len() as Revision, skill: skill.clone(), task: Arc::new(task), events, bytes };
+        kept.shrink_if_ended();
+        Ok(kept)
+    }
+
+    /// Folds the next events: all of them or none.
+    pub(super) fn append(&mut self, expected: Revision, events: Vec<Event>) -> Result<Revision, StorageError> {
+        if self.revision != expected {
+            return Err(StorageError::Conflict { current: self.revision });
+        }
+        // One event is refused as a whole; of several, the later ones may be.
+        if events.len() > 1 {
+            try_all(&self.task, &events).map_err(StorageError::Refused)?;
+        }
+        if !events.is_empty() {
+            let task = Arc::make_mut(&mut self.task);
+            events.iter().try_for_each(|event| log::apply(task, event)).map_err(StorageError::Refused)?;
+            self.revision += events.len() as Revision;
+            self.bytes += events.iter().map(size::of_event).sum::<usize>();
+            self.events.extend(events);
+            self.shrink_if_ended();
+        }
+        Ok(self.revision)
+    }
+
+    /// Gives back what growing left over: an ended task stays for long, and grows no more.
+    fn shrink_if_ended(&mut self) {
+        if !self.has_ended() {
+            return;
+        }
+        self.events.shrink_to_fit();
+        if let Some(task) = Arc::get_mut(&mut self.task) {
+            task.history.shrink_to_fit();
+            task.artifacts.shrink_to_fit();
+            for artifact in task.artifacts.iter_mut().filter_map(Arc::get_mut) {
+                artifact.parts.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Forgets the events; they are returned so that they are freed outside the lock.
+    pub(super) fn drop_log(&mut self) -> Vec<Event> {
+        if !self.events.is_empty() {
+            self.bytes = RECORD + size::of_task(&self.task);
+        }
+        std::mem::take(&mut self.events)
+    }
+
+    /// Forgets what is counted, for a task that is no longer stored.
+    pub(super) fn drop_all(&mut self) -> Vec<Event> {
+        self.bytes = 0;
+        std::mem::take(&mut self.events)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    pub(super) fn status(&self) -> &TaskStatus {
+        &self.task.status
+    }
+
+    pub(super) fn context_id(&self) -> &str {
+        &self.task.context_id
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.task.status.state.is_terminal()
+    }
+
+    pub(super) fn task(&self) -> Arc<Task> {
+        self.task.clone()
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { revision: self.revision, skill: self.skill.clone(), task: self.task.clone() }
+    }
+
+    /// What a snapshot of an earlier revision is folded from: the task's id and its first events.
+    pub(super) fn events_until(&self, revision: Revision) -> Option<(Arc<str>, Vec<Event>)> {
+        let first = self.events.get(..usize::try_from(revision).ok()?)?;
+        Some((self.task.id.clone(), first.to_vec()))
+    }
+
+    /// The events after a revision, as long as none of them is dropped.
+    pub(super) fn events_after(&self, after: Revision, limit: usize) -> Option<Vec<Event>> {
+        if after >= self.revision {
+            return Some(Vec::new());
+        }
+        let next = self.events.get(usize::try_from(after).ok()?..)?;
+        if next.is_empty() { None } else { Some(next[..next.len().min(limit)].to_vec()) }
+    }
+}
+
+/// The task that a log's first events make.
+pub(super) fn fold(id: Arc<str>, events: &[Event]) -> Option<Snapshot> {
+    let (first, rest) = events.split_first()?;
+    let EventKind::Created { skill, .. } = &first.kind else { return None };
+    let mut task = log::begin(id, first).ok()?;
+    rest.iter().try_for_each(|event| log::apply(&mut task, event)).ok()?;
+    Some(Snapshot { revision: events.len() as Revision, skill: skill.clone(), task: Arc::new(task) })
+}
+
+/// Whether all of a batch fits: tried on a task that has only what decides that, its state and the
+/// names of the artifacts concerned, so that nothing has to be undone and nothing large is copied.
+fn try_all(task: &Task, events: &[Event]) -> Result<(), FoldError> {
+    let is_named = |known: &Artifact| {
+        events.iter().any(|event| {
+            matches!(&event.kind, EventKind::Artifact { artifact, .. } if artifact.artifact_id == known.artifact_id)
+        })
+    };
+    let status = TaskStatus::new(task.status.state.clone());
+    let mut trial = Task::new(task.id.clone(), task.context_id.clone(), status);
+    let named = task.artifacts.iter().filter(|known| is_named(known));
+    trial.artifacts = named.map(|known| Arc::new(Artifact::new(known.artifact_id.clone(), Vec::new()))).collect();
+    events.iter().try_for_each(|event| log::apply(&mut trial, event))
+}

@@ -1,0 +1,243 @@
+//! An agent: its card, its skills, and how it is served.
+
+use std::{fmt, sync::Arc};
+
+use a2a_app_ports::{AgentService, Host, MessageHandler, Storage};
+use a2a_http_server::{HttpServer, InvalidOptions, ServerOptions, native};
+use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, AgentSkill, extensions::IDEMPOTENT_SEND};
+use a2a_task_engine::{Engine, EngineOptions, MemoryStorage};
+use tokio::{
+    net::{TcpListener, ToSocketAddrs},
+    runtime::Handle,
+};
+
+use crate::{Skill, serving::Serving};
+
+/// An agent to be served.
+///
+/// It takes and answers `text/plain`, streams, keeps its tasks in memory, and answers JSON-RPC at
+/// `/` and HTTP+JSON below it, unless told otherwise.
+#[derive(Clone)]
+pub struct Agent {
+    card: AgentCard,
+    skills: Vec<a2a_task_engine::Skill>,
+    storage: Option<Arc<dyn Storage>>,
+    engine: EngineOptions,
+    server: ServerOptions,
+    limits: native::ConnectionOptions,
+}
+
+impl Agent {
+    /// An agent of this name, and what it is for.
+    pub fn new(name: impl Into<String>, description: impl Into<String>) -> Self {
+        let mut card = AgentCard::default();
+        card.name = name.into();
+        card.description = description.into();
+        card.version = "1.0.0".to_owned();
+        card.capabilities.streaming = Some(true);
+        card.capabilities.push_notifications = Some(false);
+        card.capabilities.extended_agent_card = Some(false);
+        card.capabilities.extensions.push(AgentExtension::new(IDEMPOTENT_SEND));
+        card.default_input_modes = vec!["text/plain".to_owned()];
+        card.default_output_modes = vec!["text/plain".to_owned()];
+        Self {
+            card,
+            skills: Vec::new(),
+            storage: None,
+            engine: EngineOptions::default(),
+            server: ServerOptions::default(),
+            limits: native::ConnectionOptions::default(),
+        }
+    }
+
+    /// One more skill and who answers it. The first one answers messages that name none.
+    #[must_use]
+    pub fn skill(mut self, skill: Skill, handler: impl MessageHandler) -> Self {
+        self.skills.push(skill.handled_by(handler));
+        self.card.skills.push(skill.card);
+        self
+    }
+
+    /// The agent's own version; 1.0.0 otherwise.
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.card.version = version.into();
+        self
+    }
+
+    /// Who runs it.
+    #[must_use]
+    pub fn provider(mut self, organization: impl Into<String>, url: impl Into<String>) -> Self {
+        self.card.provider = Some(AgentProvider::new(organization, url));
+        self
+    }
+
+    /// The media types it takes. Wildcards are allowed.
+    #[must_use]
+    pub fn input_modes(mut self, modes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.card.default_input_modes = modes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The media types it answers in.
+    #[must_use]
+    pub fn output_modes(mut self, modes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.card.default_output_modes = modes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Changes the card in whatever else it says.
+    #[must_use]
+    pub fn card(mut self, change: impl FnOnce(&mut AgentCard)) -> Self {
+        change(&mut self.card);
+        self
+    }
+
+    /// Where tasks are kept; in memory otherwise.
+    #[must_use]
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// How tasks are run.
+    #[must_use]
+    pub fn engine(mut self, options: EngineOptions) -> Self {
+        self.engine = options;
+        self
+    }
+
+    /// How requests are answered.
+    #[must_use]
+    pub fn server(mut self, options: ServerOptions) -> Self {
+        self.server = options;
+        self
+    }
+
+    /// How connections are served.
+    #[must_use]
+    pub fn limits(mut self, options: native::ConnectionOptions) -> Self {
+        self.limits = options;
+        self
+    }
+
+    /// The engine that answers the agent's calls, with its card: for calls in process.
+    ///
+    /// # Errors
+    /// `NoSkill` for an agent without skills, `DuplicateSkill` where two have the same id.
+    pub fn in_process(self, host: Host) -> Result<(Arc<dyn AgentService>, Arc<AgentCard>), ServeError> {
+        let card = Arc::new(self.card.clone());
+        let engine = self.engine_on(card.clone(), host)?;
+        Ok((Arc::new(engine), card))
+    }
+
+    /// Serves the agent until SIGTERM or Ctrl-C.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), ServeError> {
+        self.bind(address).await?.serve().await;
+        Ok(())
+    }
+
+    /// Listens on an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on; for an agent without skills; for impossible options.
+    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Serving, ServeError> {
+        let listener = TcpListener::bind(address).await.map_err(ServeError::Listen)?;
+        let local = listener.local_addr().map_err(ServeError::Listen)?;
+        let limits = self.limits.clone();
+        let (server, engine) = self.http(Handle::current())?;
+        let server = server.located_at(&format!("http://{local}")).map_err(ServeError::Options)?;
+        Ok(Serving::new(listener, local, server, engine, limits))
+    }
+
+    /// The agent as a router, to be merged with or nested in an Axum application's own. The card's
+    /// interfaces have to be set: by `public_url` of [`ServerOptions`] or by [`card`](Self::card).
+    ///
+    /// # Errors
+    /// For an agent without skills, impossible options, or where no tokio runtime is current.
+    pub fn router(self) -> Result<axum::Router, ServeError> {
+        let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
+        if self.card.supported_interfaces.is_empty() && self.server.public_url.is_none() {
+            return Err(ServeError::NoAddress);
+        }
+        let (server, _) = self.http(runtime)?;
+        Ok(native::router(server))
+    }
+
+    fn http(self, runtime: Handle) -> Result<(HttpServer, Engine), ServeError> {
+        let host = native::host(runtime);
+        let card = Arc::new(self.card.clone());
+        let options = self.server.clone();
+        let engine = self.engine_on(card.clone(), host.clone())?;
+        let server = HttpServer::new(Arc::new(engine.clone()), card, &host, options).map_err(ServeError::Options)?;
+        Ok((server, engine))
+    }
+
+    fn engine_on(self, card: Arc<AgentCard>, host: Host) -> Result<Engine, ServeError> {
+        if self.skills.is_empty() {
+            return Err(ServeError::NoSkill);
+        }
+        if let Some(id) = repeated(&card.skills) {
+            return Err(ServeError::DuplicateSkill(id.to_owned()));
+        }
+        let storage = self.storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
+        Ok(Engine::new(card, self.skills, storage, host, self.engine))
+    }
+}
+
+fn repeated(skills: &[AgentSkill]) -> Option<&str> {
+    let ids = || skills.iter().map(|skill| skill.id.as_str());
+    ids().enumerate().find(|(index, id)| ids().take(*index).any(|earlier| earlier == *id)).map(|(_, id)| id)
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent").field("card", &self.card).finish_non_exhaustive()
+    }
+}
+
+/// Why an agent cannot be served.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The agent has no skill, so nobody would answer.
+    NoSkill,
+    /// Two skills have this id.
+    DuplicateSkill(String),
+    /// A router cannot know where it is reached: the card needs interfaces or the options a public URL.
+    NoAddress,
+    /// No tokio runtime is current.
+    NoRuntime,
+    /// The address cannot be listened on.
+    Listen(std::io::Error),
+    /// An option is impossible.
+    Options(InvalidOptions),
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSkill => f.write_str("the agent has no skill: add one with Agent::skill"),
+            Self::DuplicateSkill(id) => write!(f, "two skills have the id {id:?}"),
+            Self::NoAddress => {
+                f.write_str("the card names no interface: set public_url of ServerOptions, or the card's")
+            }
+            Self::NoRuntime => f.write_str("an agent is served from within a tokio runtime"),
+            Self::Listen(error) => write!(f, "cannot listen: {error}"),
+            Self::Options(error) => write!(f, "impossible option: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen(error) => Some(error),
+            Self::Options(error) => Some(error),
+            Self::NoSkill | Self::DuplicateSkill(_) | Self::NoAddress | Self::NoRuntime => None,
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Build A2A agents and call them.
+//!
+//! An agent is a function that is given a message and tells of its task:
+//!
+//! ```no_run
+//! use agent_sdk::prelude::*;
+//!
+//! struct Echo;
+//!
+//! impl MessageHandler for Echo {
+//!     async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+//!         task.reply(turn.text()).await
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), ServeError> {
+//!     Agent::new("Echo", "Says back what it hears")
+//!         .skill(Skill::new("echo", "Echo").tag("demo"), Echo)
+//!         .serve("127.0.0.1:3000")
+//!         .await
+//! }
+//! ```
+//!
+//! Features: `a2a-server` builds and serves agents, `a2a-client` calls them; both are on by default.
+
+#[cfg(feature = "a2a-server")]
+mod agent;
+#[cfg(feature = "a2a-server")]
+mod serving;
+#[cfg(feature = "a2a-server")]
+mod skill;
+
+pub use a2a_app_ports as ports;
+pub use a2a_protocol_core as protocol;
+
+#[cfg(feature = "a2a-server")]
+pub use {
+    a2a_http_server::{
+        Cors, ServerOptions,
+        native::{ConnectionOptions, host},
+    },
+    a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage},
+    agent::{Agent, ServeError},
+    serving::Serving,
+    skill::Skill,
+};
+
+#[cfg(feature = "a2a-client")]
+pub use a2a_http_client as client;
+
+/// What most agents and callers need.
+pub mod prelude {
+    pub use a2a_app_ports::{
+        AgentOperations, AgentService, Answers, ArtifactWriter, CallContext, HandlerError, MessageHandler, Parts,
+        TaskUpdater, Turn,
+    };
+    pub use a2a_protocol_core::{Artifact, Content, Message, Part, Role, Task, TaskState};
+
+    #[cfg(feature = "a2a-server")]
+    pub use crate::{Agent, ServeError, Skill};
+
+    #[cfg(feature = "a2a-client")]
+    pub use a2a_http_client::{Client, ClientError, RemoteTask, Sent};
+}

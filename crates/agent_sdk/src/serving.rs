@@ -1,0 +1,70 @@
+//! An agent that listens.
+
+use std::net::SocketAddr;
+
+use a2a_http_server::{HttpServer, native};
+use a2a_protocol_core::AgentCard;
+use a2a_task_engine::Engine;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
+
+/// An agent that listens and is about to be served.
+#[derive(Debug)]
+pub struct Serving {
+    listener: TcpListener,
+    address: SocketAddr,
+    server: HttpServer,
+    engine: Engine,
+    limits: native::ConnectionOptions,
+}
+
+impl Serving {
+    pub(crate) fn new(
+        listener: TcpListener,
+        address: SocketAddr,
+        server: HttpServer,
+        engine: Engine,
+        limits: native::ConnectionOptions,
+    ) -> Self {
+        Self { listener, address, server, engine, limits }
+    }
+
+    /// The address it listens on.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as a URL, where callers on this machine find the card.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The card as it is served.
+    pub fn card(&self) -> &AgentCard {
+        self.server.card()
+    }
+
+    /// Serves until SIGTERM or Ctrl-C, then goes down in good order.
+    pub async fn serve(self) {
+        self.serve_until(native::shutdown_signal()).await;
+    }
+
+    /// Serves until the future resolves. Then it takes no more connections, lets requests, streams
+    /// and handlers go on for the drain time, and closes streams with what is stored.
+    pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, server, engine, limits, .. } = self;
+        let lifecycle = server.lifecycle().clone();
+        let mut deadline = None;
+        let shutdown = async {
+            shutdown.await;
+            deadline = Some(Instant::now() + limits.drain_time);
+        };
+        native::serve_app(listener, server, &lifecycle, &limits, shutdown).await;
+        // Handlers whose callers have gone may still be at work.
+        if let Some(deadline) = deadline {
+            let _ = timeout_at(deadline, engine.idle()).await;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What an agent can do, as its card says it, and how it is to be run.
+
+use std::time::Duration;
+
+use a2a_app_ports::{Answers, MessageHandler};
+use a2a_protocol_core::AgentSkill;
+use a2a_task_engine as engine;
+
+/// Something an agent can do.
+#[derive(Clone, Debug)]
+pub struct Skill {
+    pub(crate) card: AgentSkill,
+    answers: Answers,
+    time_limit: Option<Duration>,
+}
+
+impl Skill {
+    /// A skill with an id, by which messages may choose it (`metadata.skillId`), and a name. It
+    /// answers tasks and has no time limit.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        let mut card = AgentSkill::new(id, name);
+        card.description = card.name.clone();
+        Self { card, answers: Answers::default(), time_limit: None }
+    }
+
+    /// What it does; the name otherwise.
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.card.description = description.into();
+        self
+    }
+
+    /// One more keyword.
+    #[must_use]
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.card.tags.push(tag.into());
+        self
+    }
+
+    /// One more thing one might say to it.
+    #[must_use]
+    pub fn example(mut self, example: impl Into<String>) -> Self {
+        self.card.examples.push(example.into());
+        self
+    }
+
+    /// One more media type it takes, instead of the agent's. Wildcards are allowed.
+    #[must_use]
+    pub fn input_mode(mut self, media_type: impl Into<String>) -> Self {
+        self.card.input_modes.push(media_type.into());
+        self
+    }
+
+    /// One more media type it answers in, instead of the agent's.
+    #[must_use]
+    pub fn output_mode(mut self, media_type: impl Into<String>) -> Self {
+        self.card.output_modes.push(media_type.into());
+        self
+    }
+
+    /// What it answers with: tasks, messages, or whichever its handler begins with.
+    #[must_use]
+    pub fn answers(mut self, answers: Answers) -> Self {
+        self.answers = answers;
+        self
+    }
+
+    /// A turn that takes longer fails its task.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn handled_by(&self, handler: impl MessageHandler) -> engine::Skill {
+        let skill = engine::Skill::new(self.card.id.as_str(), handler)
+            .answers(self.answers)
+            .input_modes(self.card.input_modes.iter().cloned());
+        match self.time_limit {
+            Some(limit) => skill.time_limit(limit),
+            None => skill,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The ways to reach the agent: each scenario is written once and runs over all of them.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use agent_sdk::{
+    client::Client,
+    ports::{AgentService, BoxFuture, CallContext, EventStream, Reply},
+    prelude::*,
+    protocol::{
+        AgentCard, Call, Error, ErrorKind, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
+    },
+};
+use futures::StreamExt;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::agent::{Gates, agent};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Binding {
+    InProcess,
+    JsonRpc,
+    HttpJson,
+}
+
+/// An agent of its own for one scenario, and the way to it.
+pub(crate) struct World {
+    pub(crate) gates: Gates,
+    pub(crate) service: Arc<dyn AgentService>,
+    server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    client: Option<Client>,
+    ids: AtomicU32,
+}
+
+/// Calls in process on behalf of a tenant, as an interface that names one does.
+struct OfTenant(Arc<dyn AgentService>, String);
+
+impl AgentService for OfTenant {
+    fn handle(&self, context: CallContext, mut call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        call.set_tenant(Some(self.1.clone()));
+        self.0.handle(context, call)
+    }
+}
+
+impl World {
+    pub(crate) async fn new(binding: Binding) -> Self {
+        Self::with(binding, |agent| agent).await
+    }
+
+    pub(crate) async fn with(binding: Binding, change: impl FnOnce(Agent) -> Agent) -> Self {
+        let gates = Gates::default();
+        let agent = change(agent(&gates));
+        let ids = AtomicU32::new(0);
+        if binding == Binding::InProcess {
+            let host = agent_sdk::host(tokio::runtime::Handle::current());
+            let (service, _) = agent.in_process(host).unwrap();
+            return Self { gates, service, server: None, client: None, ids };
+        }
+        let serving = agent.bind("127.0.0.1:0").await.unwrap();
+        let url = serving.url();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            let stopped = async move { stopped.await.unwrap_or_default() };
+            serving.serve_until(stopped).await;
+        });
+        let preferred = if binding == Binding::JsonRpc { "JSONRPC" } else { "HTTP+JSON" };
+        let client = Client::builder().prefer([preferred]).idempotent_sends(false).connect(&url).await.unwrap();
+        assert_eq!(client.interface().protocol_binding, preferred);
+        Self { gates, service: Arc::new(client.clone()), server: Some((stop, server)), client: Some(client), ids }
+    }
+
+    /// The agent as this tenant reaches it.
+    pub(crate) fn of_tenant(&self, tenant: &str) -> Arc<dyn AgentService> {
+        let Some(client) = &self.client else {
+            return Arc::new(OfTenant(self.service.clone(), tenant.to_owned()));
+        };
+        let mut card = AgentCard::clone(client.card());
+        card.supported_interfaces = vec![client.interface().clone()];
+        card.supported_interfaces[0].tenant = Some(tenant.to_owned());
+        Arc::new(Client::builder().with_card(card, None).unwrap())
+    }
+
+    /// Stops the server, if there is one, and sees that it ends.
+    pub(crate) async fn end(mut self) {
+        if let Some((stop, server)) = self.server.take() {
+            stop.send(()).unwrap();
+            server.await.unwrap();
+        }
+    }
+
+    pub(crate) fn message(&self, text: &str) -> Message {
+        Message::user(format!("m-{}", self.ids.fetch_add(1, Ordering::Relaxed)), text)
+    }
+
+    pub(crate) fn to_skill(&self, skill: &str, text: &str) -> Message {
+        let mut message = self.message(text);
+        message.metadata.get_or_insert_default().insert("skillId".to_owned(), skill.into());
+        message
+    }
+
+    pub(crate) fn to_task(&self, task: &Task, text: &str) -> Message {
+        let mut message = self.message(text);
+        message.task_id = Some(task.id.clone());
+        message
+    }
+
+    pub(crate) async fn send_request(&self, request: SendMessageRequest) -> Result<SendMessageResponse, Error> {
+        self.service.send_message(CallContext::new(), request).await
+    }
+
+    pub(crate) async fn send(&self, message: Message) -> Result<SendMessageResponse, Error> {
+        self.send_request(SendMessageRequest::new(message)).await
+    }
+
+    /// Sends and expects a task.
+    pub(crate) async fn task(&self, message: Message) -> Arc<Task> {
+        match self.send(message).await.unwrap() {
+            SendMessageResponse::Task(task) => task,
+            SendMessageResponse::Message(message) => panic!("a message, not a task: {message:?}"),
+        }
+    }
+
+    /// Sends and returns as soon as the task exists.
+    pub(crate) async fn start(&self, message: Message) -> Arc<Task> {
+        let mut request = SendMessageRequest::new(message);
+        request.configuration.get_or_insert_default().return_immediately = true;
+        match self.send_request(request).await.unwrap() {
+            SendMessageResponse::Task(task) => task,
+            SendMessageResponse::Message(message) => panic!("a message, not a task: {message:?}"),
+        }
+    }
+
+    pub(crate) async fn stream(&self, message: Message) -> Result<EventStream, Error> {
+        self.service.send_streaming_message(CallContext::new(), SendMessageRequest::new(message)).await
+    }
+
+    pub(crate) async fn get(&self, task: &Task) -> Arc<Task> {
+        self.service.get_task(CallContext::new(), agent_sdk::protocol::GetTaskRequest::new(&*task.id)).await.unwrap()
+    }
+
+    pub(crate) async fn cancel(&self, task: &Task) -> Result<Arc<Task>, Error> {
+        let request = agent_sdk::protocol::CancelTaskRequest::new(&*task.id);
+        self.service.cancel_task(CallContext::new(), request).await
+    }
+
+    pub(crate) async fn subscribe(&self, task: &Task, after: Option<u64>) -> Result<EventStream, Error> {
+        let mut context = CallContext::new();
+        context.last_event_id = after;
+        let request = agent_sdk::protocol::SubscribeToTaskRequest::new(&*task.id);
+        self.service.subscribe_to_task(context, request).await
+    }
+}
+
+/// What a stream brings until its end.
+pub(crate) async fn all(stream: EventStream) -> Vec<Arc<StreamEvent>> {
+    stream.map(|event| event.unwrap()).collect().await
+}
+
+/// The next event of a stream.
+pub(crate) async fn next(stream: &mut EventStream) -> Arc<StreamEvent> {
+    stream.next().await.expect("one more event").unwrap()
+}
+
+/// An event in a word, for comparing streams.
+pub(crate) fn brief(event: &StreamEvent) -> String {
+    match &event.response {
+        StreamResponse::Task(task) => format!("task {}", short(&task.status.state)),
+        StreamResponse::Message(message) => format!("message {}", message.text()),
+        StreamResponse::StatusUpdate(update) => format!("status {}", short(&update.status.state)),
+        StreamResponse::ArtifactUpdate(update) => format!(
+            "artifact {}{}{}",
+            update.artifact.artifact_id,
+            if update.append { " append" } else { "" },
+            if update.last_chunk { " last" } else { "" }
+        ),
+    }
+}
+
+pub(crate) fn briefs(events: &[Arc<StreamEvent>]) -> Vec<String> {
+    events.iter().map(|event| brief(event)).collect()
+}
+
+fn short(state: &TaskState) -> String {
+    state.to_string().trim_start_matches("TASK_STATE_").to_ascii_lowercase()
+}
+
+/// The kind of a refusal, with the message for the assertion's text.
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (ErrorKind, String) {
+    let error = result.expect_err("a refusal");
+    (error.kind(), error.message().to_owned())
+}

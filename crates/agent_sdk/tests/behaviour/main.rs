@@ -1,0 +1,31 @@
+//! Every behaviour once, over every way to reach an agent.
+
+mod agent;
+mod bindings;
+mod cancel;
+mod lists;
+mod refusals;
+mod send;
+mod streams;
+
+/// Makes a test of each scenario for each binding.
+macro_rules! over_all_bindings {
+    ($($scenario:ident),* $(,)?) => {
+        mod in_process {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
+                super::$scenario($crate::bindings::Binding::InProcess).await;
+            })*
+        }
+        mod json_rpc {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
+                super::$scenario($crate::bindings::Binding::JsonRpc).await;
+            })*
+        }
+        mod http_json {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
+                super::$scenario($crate::bindings::Binding::HttpJson).await;
+            })*
+        }
+    };
+}
+pub(crate) use over_all_bindings;
