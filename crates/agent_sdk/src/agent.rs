@@ -131,12 +131,14 @@ impl Agent {
         Ok((Arc::new(engine), card))
     }
 
-    /// Serves the agent until SIGTERM or Ctrl-C.
+    /// Serves the agent until SIGTERM or Ctrl-C, and says on standard error where it listens.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
     pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), ServeError> {
-        self.bind(address).await?.serve().await;
+        let serving = self.bind(address).await?;
+        eprintln!("{} listens on {}", serving.card().name, serving.url());
+        serving.serve().await;
         Ok(())
     }
 

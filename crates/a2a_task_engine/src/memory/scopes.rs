@@ -62,3 +62,21 @@ impl Scopes {
         &self.shards[self.hasher.hash_one(scope) as usize % SHARDS]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_without_tasks_are_forgotten() {
+        let scopes = Scopes::new();
+        let scope = |owner: usize| Scope { owner: Some(owner.to_string().into()), ..Scope::default() };
+        let held: Vec<_> = (0..100).map(|owner| scopes.find_or_add(&scope(owner))).collect();
+        (100..100_000).for_each(|owner| drop(scopes.find_or_add(&scope(owner))));
+        let known: usize = scopes.shards.iter().map(|shard| lock(shard).len()).sum();
+        assert!(known < 10_000, "{known} scopes are known");
+        for (owner, tasks) in held.iter().enumerate() {
+            assert!(Arc::ptr_eq(tasks, &scopes.find_or_add(&scope(owner))));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! An agent that has another agent do the work: it streams on what the other one writes. When its own
+//! task is cancelled, the other one's is cancelled with it.
+//!
+//! `cargo run --example streaming`, `cargo run --example calling_agent`, then
+//! `nuncio send -a localhost:3003 --stream "tides"`.
+
+use agent_sdk::{prelude::*, protocol::StreamResponse};
+use futures::StreamExt;
+
+struct Editor {
+    writer: Client,
+}
+
+impl MessageHandler for Editor {
+    async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+        task.working("asking the storyteller").await?;
+        let theirs = self.writer.start(turn.text()).await?;
+        let theirs = match theirs {
+            Sent::Message(message) => return task.reply(message.text()).await,
+            Sent::Task(theirs) => theirs.cancel_on_drop(),
+        };
+        let mut edited = task.artifact("edited").description("The storyteller's words, in capitals");
+        let mut events = theirs.watch().await?;
+        while let Some(event) = events.next().await {
+            if let StreamResponse::ArtifactUpdate(update) = &event?.response {
+                edited.append(update.artifact.text().to_uppercase()).await?;
+            }
+        }
+        task.complete().await
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:3003".to_owned());
+    let writer = arguments.next().unwrap_or_else(|| "localhost:3001".to_owned());
+    let editor = Editor { writer: Client::builder().connect(&writer).await? };
+    Agent::new("Editor", "Has a story told, and edits it")
+        .skill(Skill::new("edit", "Edit a story").tag("stories").example("tides"), editor)
+        .serve(address)
+        .await?;
+    Ok(())
+}

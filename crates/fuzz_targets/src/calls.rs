@@ -1,0 +1,66 @@
+//! What a server reads.
+
+use a2a_protocol_core::{Call, Error, http_json};
+use protocol_transport_core::jsonrpc::{self, Entry, Id, Incoming};
+use serde_json::Value;
+
+use crate::same_error;
+
+pub(crate) fn json_rpc(data: &[u8]) {
+    match jsonrpc::parse(data, 8) {
+        Ok(Incoming::Single(entry)) => answer(entry),
+        Ok(Incoming::Batch(entries)) => entries.into_iter().for_each(answer),
+        Err(error) => refuse(&Id::NULL, error),
+    }
+}
+
+fn answer(entry: Entry<'_>) {
+    let request = match entry {
+        Ok(request) => request,
+        Err(rejected) => return refuse(&rejected.id, rejected.error),
+    };
+    match Call::from_json_rpc(&request.method, request.params) {
+        Ok(call) => {
+            if let Err(error) = call.validate() {
+                assert!(!error.field_violations().is_empty(), "a fault names its field");
+            }
+            let params = serde_json::value::to_raw_value(&call).expect("what was read can be written");
+            let again = Call::from_json_rpc(&call.name(), Some(&params)).expect("and read again");
+            same_call(&again, &call);
+        }
+        Err(error) => {
+            assert_eq!(error.field_violations().len(), 1, "{error}: what is JSON is the fault of a field");
+            refuse(&request.id.unwrap_or(Id::NULL), error.to_json_rpc());
+        }
+    }
+}
+
+/// The client understands the error that the server sends.
+fn refuse(id: &Id<'_>, error: jsonrpc::Error) {
+    let mut body = Vec::new();
+    jsonrpc::write_error(&mut body, id, &error);
+    let read = jsonrpc::parse_response(&body).expect("an error is a response").outcome.expect_err("an error is one");
+    same_error(&Error::from_json_rpc(read), &Error::from_json_rpc(error));
+}
+
+pub(crate) fn http_json(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (head, body) = text.split_once('\n').unwrap_or((text, ""));
+    let (verb, target) = head.split_once(' ').unwrap_or(("GET", head));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Ok(route) = http_json::route(verb, path) else { return };
+    let Ok(call) = route.call(query, body) else { return };
+    assert_eq!(call.method(), Some(route.method));
+    let _ = call.validate();
+    let Ok(written) = http_json::write(&call) else { return };
+    let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
+    let route = http_json::route(written.verb, path).expect("what is written has a route");
+    let body = String::from_utf8(written.body.unwrap_or_default()).expect("JSON is UTF-8");
+    same_call(&route.call(query, &body).expect("what is written can be read"), &call);
+}
+
+fn same_call(one: &Call, other: &Call) {
+    let json = |call| serde_json::to_value::<&Call>(call).expect("a call can be written");
+    let (one, other): (Value, Value) = (json(one), json(other));
+    assert_eq!(one, other);
+}

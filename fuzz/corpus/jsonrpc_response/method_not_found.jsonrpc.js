@@ -1,0 +1,1 @@
+{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"Invalid method."}}

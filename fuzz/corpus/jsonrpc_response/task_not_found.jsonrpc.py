@@ -1,0 +1,1 @@
+{"error":{"code":-32001,"message":"Task not found","data":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"TASK_NOT_FOUND","domain":"a2a-protocol.org","metadata":{}}]},"id":"00000000-0000-4000-8000-000000000001","jsonrpc":"2.0"}

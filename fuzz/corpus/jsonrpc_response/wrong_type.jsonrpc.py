@@ -1,0 +1,1 @@
+{"error":{"code":-32602,"message":"Invalid params","data":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"INVALID_PARAMS","domain":"a2a-protocol.org","metadata":{"parseError":"Failed to parse id field: expected string or bytes-like object, got 'int'."}}]},"id":7,"jsonrpc":"2.0"}

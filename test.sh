@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# All checks, on a fresh Debian machine with rustup: it installs what it needs (a wasm target, and the
+# official SDKs from PyPI and npm into target/peers), starts what it needs on free ports, and stops it.
+set -euo pipefail
+cd "$(dirname "$0")"
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} RUSTDOCFLAGS="-D warnings"
+
+step() { printf '\n== %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+step "tools"
+missing=()
+have cc || missing+=(gcc libc6-dev)
+have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
+have node && have npm || missing+=(nodejs npm)
+have flock || missing+=(util-linux)
+if [ ${#missing[@]} -gt 0 ]; then
+  root=()
+  [ "$(id -u)" = 0 ] || root=(sudo)
+  "${root[@]}" apt-get update -qq
+  "${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+rustup component add rustfmt clippy
+rustup target add wasm32-wasip2
+
+step "format"
+cargo fmt --all --check
+
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+step "the core builds for WebAssembly"
+cargo check --locked --target wasm32-wasip2 -p nuncio-protocol-transport-core -p nuncio-a2a-protocol-core \
+  -p nuncio-a2a-app-ports -p nuncio-a2a-task-engine -p nuncio-a2a-http-server
+
+step "docs"
+cargo doc --workspace --no-deps --locked --quiet
+
+if have cargo-deny; then
+  step "dependencies"
+  cargo deny check bans licenses sources
+fi
+
+step "the official SDKs, as peers"
+tests/peers/setup.sh
+
+step "tests"
+cargo test --workspace --all-targets --locked
+cargo test --workspace --doc --locked
