@@ -45,5 +45,4 @@ step "the official SDKs, as peers"
 tests/peers/setup.sh
 
 step "tests"
-cargo test --workspace --all-targets --locked
-cargo test --workspace --doc --locked
+cargo test --workspace --locked

@@ -131,7 +131,7 @@ pub struct Turn {
     /// The skill that was chosen.
     pub skill_id: Arc<str>,
     /// What is known of the call besides the message.
-    pub context: CallContext,
+    pub context: Arc<CallContext>,
     run: Arc<dyn Run>,
 }
 
@@ -143,7 +143,7 @@ impl Turn {
         context_id: Arc<str>,
         skill_id: Arc<str>,
         history: Vec<Arc<Message>>,
-        context: CallContext,
+        context: Arc<CallContext>,
         run: Arc<dyn Run>,
     ) -> Self {
         Self { message, task_id, context_id, history, skill_id, context, run }

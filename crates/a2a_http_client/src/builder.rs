@@ -1,6 +1,9 @@
 //! How a client is set up.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use a2a_app_ports::Host;
 use a2a_protocol_core::{
@@ -20,6 +23,8 @@ use crate::{
 };
 
 /// Sets up a [`Client`]. A fault in what is set is told by the method that ends the set-up.
+///
+/// Clones share connections, so a program that calls many agents keeps one builder and clones it.
 #[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
@@ -34,6 +39,8 @@ pub struct ClientBuilder {
     cache: Option<Arc<CardCache>>,
     observer: Option<Arc<dyn Observer>>,
     transport: Option<Arc<dyn HttpTransport>>,
+    /// The transport that was made for want of another, shared with the clones of the builder.
+    own_transport: Arc<OnceLock<Arc<dyn HttpTransport>>>,
     host: Option<Host>,
     fault: Option<Error>,
 }
@@ -52,6 +59,7 @@ impl Default for ClientBuilder {
             cache: None,
             observer: None,
             transport: None,
+            own_transport: Arc::default(),
             host: None,
             fault: None,
         }
@@ -117,6 +125,7 @@ impl ClientBuilder {
     /// How long to wait for the agent.
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
+        self.own_transport = Arc::default();
         self
     }
 
@@ -130,6 +139,7 @@ impl ClientBuilder {
     /// Whether to trust any certificate. That lets everyone on the way read and change everything.
     pub fn danger_accept_invalid_certs(mut self, accept: bool) -> Self {
         self.danger_accept_invalid_certs = accept;
+        self.own_transport = Arc::default();
         self
     }
 
@@ -234,12 +244,12 @@ impl ClientBuilder {
 
     #[cfg(not(target_family = "wasm"))]
     fn transport_or_default(&self) -> Result<Arc<dyn HttpTransport>, ClientError> {
-        match &self.transport {
-            Some(transport) => Ok(transport.clone()),
-            None => crate::native::Reqwest::new(self.timeouts.connect, self.danger_accept_invalid_certs)
-                .map(|transport| Arc::new(transport) as _)
-                .map_err(|error| ClientError::setup(error.to_string()).caused_by(error)),
+        if let Some(transport) = self.transport.as_ref().or_else(|| self.own_transport.get()) {
+            return Ok(transport.clone());
         }
+        let made = crate::native::Reqwest::new(self.timeouts.connect, self.danger_accept_invalid_certs)
+            .map_err(|error| ClientError::setup(error.to_string()).caused_by(error))?;
+        Ok(self.own_transport.get_or_init(|| Arc::new(made)).clone())
     }
 
     #[cfg(target_family = "wasm")]

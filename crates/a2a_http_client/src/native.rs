@@ -11,6 +11,10 @@ use tokio::runtime::Handle;
 
 use crate::{Body, HttpTransport, TransportError};
 
+/// How long a connection is kept for the next request. The usual servers of Python and JavaScript
+/// close theirs after 5 seconds; a request that meets the closing may not be repeated.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// HTTP/1.1 and HTTP/2 by Reqwest. It keeps connections open for further requests, so clients
 /// should share one. Certificates are checked against the system's trust store; the usual proxy
 /// variables of the environment are heeded.
@@ -30,7 +34,7 @@ impl Reqwest {
         let client = reqwest::Client::builder()
             .connect_timeout(connect)
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
+            .pool_idle_timeout(IDLE)
             .tls_danger_accept_invalid_certs(danger_accept_invalid_certs)
             .build();
         client.map(Self).map_err(|error| translate(error, "TLS cannot be set up"))

@@ -27,9 +27,10 @@ const LINGER: Duration = Duration::from_millis(250);
 
 /// Makes a streaming call. An error before the stream begins is the call's.
 pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Result<EventStream, Error> {
-    let task_id = match &call {
-        Call::SubscribeToTask(request) => Some(Arc::from(request.id.as_str())),
-        _ => None,
+    let (task_id, follow_up) = match &call {
+        Call::SubscribeToTask(request) => (Some(Arc::from(request.id.as_str())), false),
+        Call::SendStreamingMessage(request) => (None, request.message.task_id.is_some()),
+        _ => (None, false),
     };
     let last_event_id = context.last_event_id.map(|id| id.to_string());
     let mut tries = client.link().tries(Repeat::of(&call, client.is_idempotent()));
@@ -47,7 +48,10 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
         task_id,
         last_event_id,
         last_sequence: None,
+        follow_up,
+        subscribed: false,
         at_rest: false,
+        unanswered: false,
         over: false,
         begun: false,
         failures: 0,
@@ -64,7 +68,7 @@ pub(crate) struct Connection {
     decoder: Decoder,
     reading: Reading,
     link: Link,
-    /// The id in force. An event without one of its own repeats it.
+    /// The id in force after the last event.
     id: Option<String>,
     /// The one event of a reply that is no stream.
     single: Option<StreamResponse>,
@@ -116,9 +120,9 @@ impl Connection {
             return Err(payload.err().unwrap_or_else(|| Error::from_http(500, event.data.as_bytes())));
         }
         let response = stream_response(payload?);
-        let own_id = event.id.filter(|id| self.id.as_ref() != Some(id));
-        let sequence = own_id.as_ref().and_then(|id| id.parse().ok());
-        self.id = own_id.or_else(|| self.id.take());
+        // An id that an earlier event has set says how far the stream is, but not what this one is.
+        let sequence = event.id.as_ref().filter(|_| event.own_id).and_then(|id| id.parse().ok());
+        self.id = event.id;
         Ok(StreamEvent::new(sequence, response?))
     }
 
@@ -140,8 +144,14 @@ struct Watch {
     /// After which event to resume, as the agent wrote it.
     last_event_id: Option<String>,
     last_sequence: Option<u64>,
+    /// Whether the call sends a message to a task that is there already.
+    follow_up: bool,
+    /// Whether this connection is a subscription in place of the stream of a message that was sent.
+    subscribed: bool,
     /// Whether the stream may end: the task has ended or waits for its caller, or there is none.
     at_rest: bool,
+    /// Whether all that was seen is that the task waited for the message which the call sends.
+    unanswered: bool,
     /// Whether nothing more is to come.
     over: bool,
     /// Whether this connection has given an event.
@@ -204,10 +214,17 @@ impl Watch {
         if self.task_id.is_none() {
             self.task_id = event.response.task_id().cloned();
         }
-        match event.response.status() {
-            Some(status) => {
-                self.at_rest = status.state.is_terminal() || status.state.is_interrupted();
-                self.over = status.state.is_terminal();
+        match event.response.status().map(|status| &status.state) {
+            Some(state) => {
+                self.unanswered = first
+                    && self.follow_up
+                    && !self.subscribed
+                    && state.is_interrupted()
+                    && matches!(event.response, StreamResponse::Task(_));
+                self.at_rest = state.is_terminal() || state.is_interrupted() && !self.unanswered;
+                // A subscription stays open while the task waits for its caller, which the stream
+                // that it stands for does not.
+                self.over = state.is_terminal() || state.is_interrupted() && self.subscribed;
             }
             None if matches!(event.response, StreamResponse::Message(_)) => {
                 (self.at_rest, self.over) = (true, true);
@@ -220,6 +237,12 @@ impl Watch {
     /// Connects again. Gives the last event if the task came to rest in the meantime.
     async fn resume(&mut self, cut: TransportError) -> Result<Option<StreamEvent>, Error> {
         let mut reason = Failure::from(cut);
+        if self.unanswered {
+            // The task may wait for the next message by now, or still be at this one.
+            if let Some(last) = self.rest().await? {
+                return Ok(Some(last));
+            }
+        }
         let call = match &self.task_id {
             Some(id) => {
                 let mut call = Call::SubscribeToTask(SubscribeToTaskRequest::new(&**id));
@@ -243,14 +266,19 @@ impl Watch {
             reason = match self.client.try_stream(&self.context, &call, self.last_event_id.as_deref()).await {
                 Ok(connection) => {
                     self.connection = Some(connection);
+                    self.subscribed = self.task_id.is_some() && matches!(self.call, Call::SendStreamingMessage(_));
                     self.begun = false;
                     return Ok(None);
                 }
                 Err(failure) => failure,
             };
             match &reason.kind {
+                // It cannot be watched any more if it has come to rest in the meantime.
                 FailureKind::Answered(error) if error.kind() == ErrorKind::UnsupportedOperation => {
-                    return self.settled(reason).await.map(Some);
+                    return match self.rest().await? {
+                        Some(last) => Ok(Some(last)),
+                        None => Err(reason.into()),
+                    };
                 }
                 FailureKind::Answered(_) if !Repeat::Read.allows(&reason) => return Err(reason.into()),
                 // Even one that took its time: the caller has waited for longer than that already.
@@ -259,19 +287,19 @@ impl Watch {
         }
     }
 
-    /// The task that cannot be watched any more because it has come to rest.
-    async fn settled(&mut self, refusal: Failure) -> Result<StreamEvent, Error> {
+    /// The task, if it has come to rest.
+    async fn rest(&mut self) -> Result<Option<StreamEvent>, Error> {
         let Some(id) = &self.task_id else {
-            return Err(refusal.into());
+            return Ok(None);
         };
         let mut call = Call::GetTask(GetTaskRequest::new(&**id));
         call.set_tenant(self.client.interface().tenant.clone());
-        match self.client.ask(&self.context, &call).await? {
+        Ok(match self.client.ask(&self.context, &call).await? {
             Reply::Task(task) if task.status.state.is_terminal() || task.status.state.is_interrupted() => {
-                Ok(StreamEvent::new(None, StreamResponse::Task(task)))
+                Some(StreamEvent::new(None, StreamResponse::Task(task)))
             }
-            _ => Err(refusal.into()),
-        }
+            _ => None,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
 //! From a reference to a client: where cards are looked for, who gets credentials, what is cached.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -11,6 +12,7 @@ use a2a_http_client::{CardCache, CardStore, Client, ClientError, StoredCard};
 use a2a_protocol_core::ErrorKind;
 use serde_json::json;
 use support::{Answer, ManualClock, Server, ok, reply};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const CARD: &str = "/.well-known/agent-card.json";
 
@@ -127,9 +129,14 @@ async fn failures_on_the_way_are_told_apart() {
 
 #[tokio::test]
 async fn tls_failures_are_told_apart() {
-    let server =
-        Server::start([reply(400, &[], ""), reply(400, &[], ""), reply(400, &[], ""), reply(400, &[], "")]).await;
-    let reference = server.url.replace("http://", "https://");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let reference = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            connection.read_u8().await.unwrap();
+            connection.write_all(b"HTTP/1.1 400 No TLS here\r\n\r\n").await.unwrap();
+        }
+    });
     let error = ManualClock::new().builder().connect(&reference).await.unwrap_err();
     assert!(error.is_unreachable(), "{error:?}");
     assert!(error.transport_error().unwrap().is_tls(), "{error:?}");

@@ -1,4 +1,5 @@
 //! Which calls are tried again, when, and how often.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

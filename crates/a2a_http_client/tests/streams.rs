@@ -1,4 +1,5 @@
 //! Streams: how events are read, and how a stream that was cut goes on.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -74,7 +75,7 @@ async fn a_direct_message_and_an_interruption_are_ends() {
         (status("AUTH_REQUIRED"), "auth_required"),
     ] {
         for ending in [Ending::Clean, Ending::Broken] {
-            let server = Server::start([events(ending, plain(&[last.clone()]))]).await;
+            let server = Server::start([events(ending, plain(std::slice::from_ref(&last)))]).await;
             let (words, error) = stream(&server.client("JSONRPC")).await;
             assert_eq!((words, error.is_none()), (vec![word.to_owned()], true), "{error:?}");
         }
@@ -208,6 +209,45 @@ async fn an_id_that_is_no_number_is_sent_back_as_it_came() {
     let resumed = &server.requests()[1];
     assert_eq!((resumed.method.as_str(), resumed.target.as_str()), ("POST", "/tasks/t:subscribe"));
     assert_eq!(resumed.header("last-event-id"), Some("a-1"));
+}
+
+#[tokio::test]
+async fn a_resumed_stream_ends_where_the_first_one_would_have() {
+    // Subscriptions stay open while a task waits for its caller.
+    for state in ["INPUT_REQUIRED", "AUTH_REQUIRED"] {
+        let server = Server::start([
+            events(Ending::Clean, numbered(&[(1, first("WORKING"))])),
+            events(Ending::Held, numbered(&[(1, first("WORKING")), (2, status(state))])),
+        ])
+        .await;
+        let (words, error) = stream(&server.client("JSONRPC")).await;
+        assert_eq!(words, ["1:task working".to_owned(), format!("2:{}", state.to_lowercase())]);
+        assert!(error.is_none());
+        server.wait_for_abort().await;
+    }
+}
+
+#[tokio::test]
+async fn a_follow_up_that_was_cut_before_its_answer_is_not_taken_for_answered() {
+    let follow_up = |client: Client| async move {
+        let mut request = hello();
+        request.message.task_id = Some("t".into());
+        drain(client.send_streaming_message(CallContext::new(), request).await.unwrap()).await
+    };
+    let asked = || events(Ending::Clean, numbered(&[(4, first("INPUT_REQUIRED"))]));
+    let server = Server::start([
+        asked(),
+        result(task("WORKING")),
+        events(Ending::Clean, numbered(&[(4, first("INPUT_REQUIRED")), (5, status("COMPLETED"))])),
+    ])
+    .await;
+    assert_eq!(follow_up(server.client("JSONRPC")).await.0, ["4:task input_required", "5:completed"]);
+    assert_eq!(methods(&server), ["SendStreamingMessage", "GetTask", "SubscribeToTask"]);
+
+    let server = Server::start([asked(), result(task("INPUT_REQUIRED"))]).await;
+    let (words, error) = follow_up(server.client("JSONRPC")).await;
+    assert_eq!(words, ["4:task input_required", "task input_required"]);
+    assert!(error.is_none());
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ pub enum EventKind {
         /// The message that began it.
         message: Arc<Message>,
     },
-    /// The caller said more.
+    /// The caller said more. A task that required input is working again.
     Message(Arc<Message>),
     /// The task has a new status.
     Status {
@@ -152,8 +152,13 @@ pub fn apply(task: &mut Task, event: &Event) -> Result<(), FoldError> {
         }
         _ if state.is_terminal() => return Err(FoldError::Ended(state.clone())),
         EventKind::Message(message) => {
+            // The input that was required is here: nobody who looks now is to answer once more.
+            let answered = *state == TaskState::InputRequired;
             retire_status_message(task);
             task.history.push(message.clone());
+            if answered {
+                task.status = TaskStatus { state: TaskState::Working, message: None, timestamp: Some(event.time) };
+            }
         }
         EventKind::Artifact { artifact, append, .. } => put_artifact(task, artifact, *append)?,
         EventKind::Metadata(members) => {

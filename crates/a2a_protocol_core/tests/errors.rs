@@ -1,4 +1,5 @@
 //! The error table, and errors on the wire.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use a2a_protocol_core::{Error, ErrorKind, FieldViolation};
 use protocol_transport_core::jsonrpc;

@@ -1,4 +1,5 @@
 //! The method table, and the HTTP+JSON binding that is driven by it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use a2a_protocol_core::{
     Call, Capability, ErrorKind, Method,
@@ -8,9 +9,12 @@ use serde_json::{Value, json};
 
 use Method::*;
 
+/// Method, name, verbs, path, names in v0.3, whether it streams.
+type Row = (Method, &'static str, &'static [&'static str], &'static str, &'static [&'static str], bool);
+
 /// Section 5.3 of the specification, with the names of v0.3. A POST and a GET rule of the same
 /// path: the prose has the one, the protobuf annotation the other.
-const TABLE: &[(Method, &str, &[&str], &str, &[&str], bool)] = &[
+const TABLE: &[Row] = &[
     (SendMessage, "SendMessage", &["POST"], "/message:send", &["message/send"], false),
     (SendStreamingMessage, "SendStreamingMessage", &["POST"], "/message:stream", &["message/stream"], true),
     (GetTask, "GetTask", &["GET"], "/tasks/{id}", &["tasks/get"], false),
@@ -313,7 +317,7 @@ fn json_rpc_parameters_are_an_object_that_fits() {
 #[test]
 fn depth_is_the_fault_of_a_field_on_both_bindings() {
     for levels in [200, 100_000] {
-        let deep = format!("{}{}", r#"{"a":"#.repeat(levels), format!("1{}", "}".repeat(levels)));
+        let deep = [r#"{"a":"#.repeat(levels), "1".to_owned(), "}".repeat(levels)].concat();
         let kept = format!(r#"{{"metadata":{deep}}}"#);
         let ignored = format!(r#"{{"unknown":{deep}}}"#);
         for method in ["CancelTask", "SendMessage"] {

@@ -1,4 +1,5 @@
 //! What a request must carry: validation, the version table, extension negotiation.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use a2a_protocol_core::{
     AgentCard, AgentExtension, Call, Error, ErrorKind, Method, ProtocolVersion, extensions, http_json,

@@ -1,4 +1,5 @@
 //! The life cycle of a task, and the fold of its log.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeSet, sync::Arc};
 

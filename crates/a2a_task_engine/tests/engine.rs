@@ -1,5 +1,7 @@
 //! The engine on a clock of the tests' own: what takes time, what is sent twice, and what breaks.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::{
     sync::{
         Arc,

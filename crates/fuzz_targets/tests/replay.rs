@@ -1,4 +1,5 @@
 //! The fuzzers' corpus, and mutations of it, without a fuzzer.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fs, path::Path};
 

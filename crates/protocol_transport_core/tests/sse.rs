@@ -91,6 +91,7 @@ proptest! {
                 event: None,
                 data: data.replace("\r\n", "\n").replace('\r', "\n"),
                 id: last_id.clone(),
+                own_id: id.is_some(),
             });
         }
         prop_assert_eq!(decode(&stream, &cuts, LIMIT), (expected, None));

@@ -4,7 +4,7 @@ use a2a_protocol_core::{Event, FoldError, TaskState};
 use futures::future::join_all;
 
 use super::tasks::{
-    assert_conflict, assert_log, at, chunk, created, fold, full_log, good, id, metadata, said, scope, status,
+    assert_conflict, assert_log, chunk, created, fold, full_log, good, id, metadata, said, scope, status,
 };
 use crate::{Revision, Scope, Storage, StorageError, TaskId};
 
@@ -285,6 +285,6 @@ pub(super) fn one_of_many_threads_wins_each_revision(storage: &impl Storage, blo
         assert_eq!(winners.len(), 1, "at revision {revision}: {winners:?}");
         log.extend(winners);
     }
-    assert_eq!(log.last().map(|event| event.time), Some(at(REVISIONS)));
+    assert_eq!(log.last().map(|event| event.time), Some(super::tasks::at(REVISIONS)));
     block_on(Box::pin(assert_log(storage, &scope, id(1), &log)));
 }

@@ -1,5 +1,5 @@
 //! A server that follows a script, and a host whose clock only the test moves.
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part of these helpers")]
 
 use std::{
     collections::VecDeque,

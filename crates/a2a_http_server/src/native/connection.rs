@@ -33,6 +33,9 @@ const MAX_HTTP2_STREAMS: u32 = 250;
 /// How often, and for how long, HTTP/2 callers are asked whether they are still there.
 const HTTP2_PING: Duration = Duration::from_secs(30);
 
+/// The most headers that hyper takes unless it is told otherwise.
+const HYPER_MAX_HEADERS: usize = 100;
+
 /// How hyper is to treat connections.
 pub(super) fn builder(options: &ConnectionOptions) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -41,8 +44,11 @@ pub(super) fn builder(options: &ConnectionOptions) -> auto::Builder<TokioExecuto
         .timer(TokioTimer::new())
         // The watch has its own limits.
         .header_read_timeout(None)
-        .max_buf_size(options.max_header_bytes.max(8 << 10))
-        .max_headers(options.max_headers);
+        .max_buf_size(options.max_header_bytes.max(8 << 10));
+    // Told the number, hyper makes room for it anew with every request; its own default needs none.
+    if options.max_headers != HYPER_MAX_HEADERS {
+        builder.http1().max_headers(options.max_headers);
+    }
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -21,7 +21,7 @@ use tokio::{
 
 /// How long, and for how many bytes, a connection that is closed early takes in what the caller
 /// still sends.
-const LINGER: Duration = Duration::from_secs(2);
+const LINGER: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 16 << 20;
 
 /// Shared by a connection's socket, its replies, and whoever drives it.
@@ -177,7 +177,7 @@ impl AsyncWrite for Socket {
             this.linger_bytes = Some(if state.lingers { LINGER_BYTES } else { 0 });
             state.deadline = Instant::now().checked_add(LINGER);
         }
-        let mut scratch = [0; 4096];
+        let mut scratch = [0; 16 << 10];
         while let Some(left) = this.linger_bytes.filter(|left| *left > 0) {
             let mut buf = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut this.stream).poll_read(cx, &mut buf))?;

@@ -93,8 +93,9 @@ async fn the_server_can_be_mounted_in_an_axum_application() {
     }
 }
 
-/// The reply must arrive although the caller sends far more than is read.
-#[tokio::test]
+/// The reply must arrive although the caller sends far more than is read. Paused time moves on
+/// only when nothing else can: however slow the machine, the transfer takes none.
+#[tokio::test(start_paused = true)]
 async fn a_body_over_the_limit_is_answered_and_the_reply_arrives() {
     let running = Running::start(server(Agent::fitting()), |_| {}).await;
     let mut client = running.connect().await;
@@ -250,7 +251,7 @@ async fn a_caller_that_vanishes_frees_its_call_at_once() {
     assert_eq!(was_dropped.await, Ok(()));
 }
 
-/// Paused time moves on only when nothing else can: after a sleep all that can be sent is sent.
+/// Here too time moves on only when nothing else can: after a sleep all that can be sent is sent.
 #[tokio::test(start_paused = true)]
 async fn a_slow_reader_is_sent_no_more_than_the_sockets_hold() {
     const SIZE: usize = 16 << 10;

@@ -18,7 +18,7 @@ impl Route<'_> {
     /// ParseError where the body is not JSON.
     pub fn call(&self, query: &str, body: &str) -> Result<Call, Error> {
         let mut call = if self.has_body { self.read_body(body)? } else { self.read_query(query)? };
-        for (name, value) in &self.captures {
+        for (name, value) in self.captures.iter().flatten() {
             if let Some(field) = captured(&mut call, name) {
                 if field.is_empty() {
                     field.push_str(value);

@@ -7,6 +7,9 @@ use percent_encoding::percent_decode_str;
 use super::{Segment, segments};
 use crate::{HttpRule, Method};
 
+/// As many as a path of the table has.
+const MAX_CAPTURES: usize = 2;
+
 /// Where a request line leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route<'a> {
@@ -16,7 +19,7 @@ pub struct Route<'a> {
     pub tenant: Option<Cow<'a, str>>,
     /// Whether the request is the body, rather than the query.
     pub(super) has_body: bool,
-    pub(super) captures: Vec<(&'static str, Cow<'a, str>)>,
+    pub(super) captures: [Option<(&'static str, Cow<'a, str>)>; MAX_CAPTURES],
 }
 
 /// No operation has this verb and path.
@@ -74,39 +77,59 @@ fn matching<'a>(
     tenant: Option<Cow<'a, str>>,
     verbs: &mut Vec<&'static str>,
 ) -> Result<Option<Route<'a>>, NoRoute> {
-    // `/tasks/{id}` would match what is meant for `/tasks/{id}:cancel`.
-    for with_suffix in [true, false] {
-        for (method, rule) in rules().filter(|(_, rule)| rule.path.contains("}:") == with_suffix) {
-            let Some(captured) = captures(rule.path, path) else { continue };
-            if rule.verb == verb {
-                let captures = captured.into_iter().map(|(name, text)| Ok((name, decode(text)?)));
-                let captures = captures.collect::<Result<_, _>>()?;
-                return Ok(Some(Route { method, tenant, has_body: verb == "POST", captures }));
-            }
-            verbs.push(rule.verb);
+    let (mut found, mut others, mut is_suffixed) = (None, Vec::new(), false);
+    for (method, rule) in rules() {
+        let Some(captured) = Captured::of(rule.path, path) else { continue };
+        // `/tasks/{id}` also matches what is meant for `/tasks/{id}:cancel`.
+        if captured.is_suffixed && !is_suffixed {
+            is_suffixed = true;
+            (found, others) = (None, Vec::new());
         }
-        if !verbs.is_empty() {
-            break;
+        if captured.is_suffixed != is_suffixed {
+            continue;
+        }
+        if rule.verb == verb {
+            found = Some((method, captured));
+        } else {
+            others.push(rule.verb);
         }
     }
-    Ok(None)
+    verbs.append(&mut others);
+    let Some((method, captured)) = found else { return Ok(None) };
+    let mut captures = [None, None];
+    for (decoded, raw) in captures.iter_mut().zip(captured.places.into_iter().flatten()) {
+        *decoded = Some((raw.0, decode(raw.1)?));
+    }
+    Ok(Some(Route { method, tenant, has_body: verb == "POST", captures }))
 }
 
-/// What a path has in the places of the captures, if it matches the template.
-fn captures<'a>(template: &'static str, path: &'a str) -> Option<Vec<(&'static str, &'a str)>> {
-    let mut captured = Vec::new();
-    let mut path = path.split('/');
-    for pattern in segments(template) {
-        let segment = path.next()?;
-        match pattern {
-            Segment::Literal(literal) if literal == segment => {}
-            Segment::Literal(_) => return None,
-            Segment::Capture { name, suffix } => {
-                captured.push((name, segment.strip_suffix(suffix).filter(|value| !value.is_empty())?));
+/// What a path has in the places of a template's captures.
+#[derive(Default)]
+struct Captured<'a> {
+    places: [Option<(&'static str, &'a str)>; MAX_CAPTURES],
+    /// Whether one of them has a suffix.
+    is_suffixed: bool,
+}
+
+impl<'a> Captured<'a> {
+    fn of(template: &'static str, path: &'a str) -> Option<Self> {
+        let mut captured = Self::default();
+        let mut places = captured.places.iter_mut();
+        let mut path = path.split('/');
+        for pattern in segments(template) {
+            let segment = path.next()?;
+            match pattern {
+                Segment::Literal(literal) if literal == segment => {}
+                Segment::Literal(_) => return None,
+                Segment::Capture { name, suffix } => {
+                    let value = segment.strip_suffix(suffix).filter(|value| !value.is_empty())?;
+                    *places.next()? = Some((name, value));
+                    captured.is_suffixed |= !suffix.is_empty();
+                }
             }
         }
+        path.next().is_none().then_some(captured)
     }
-    path.next().is_none().then_some(captured)
 }
 
 fn decode(segment: &str) -> Result<Cow<'_, str>, NoRoute> {

@@ -76,7 +76,7 @@ impl Shared {
             None => snapshot.revision,
         };
         live.observe(snapshot.revision, &snapshot.task.status.state);
-        Ok(Some(Sending { scope: scope.clone(), id, live, message, begun: None, work: None }))
+        Ok(Some(Sending { scope: scope.clone(), id, live, message, created: None, work: None }))
     }
 
     /// The place of a message in a log; 0 when it is not there, `None` when the log is not.

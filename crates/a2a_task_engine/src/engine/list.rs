@@ -17,11 +17,13 @@ impl Shared {
     pub(super) async fn list(&self, context: &CallContext, request: ListTasksRequest) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
         let page_size = request.page_size.unwrap_or(DEFAULT_PAGE_SIZE);
-        let mut query = ListQuery::default();
-        query.context_id = request.context_id.as_deref().map(Arc::from);
-        query.state = (request.status != TaskState::Unspecified).then(|| request.status.clone());
-        query.status_after = request.status_timestamp_after;
-        query.limit = usize::try_from(page_size).unwrap_or_default();
+        let mut query = ListQuery {
+            context_id: request.context_id.as_deref().map(Arc::from),
+            state: (request.status != TaskState::Unspecified).then(|| request.status.clone()),
+            status_after: request.status_timestamp_after,
+            after: None,
+            limit: usize::try_from(page_size).unwrap_or_default(),
+        };
         let key = self.page_key().await?;
         if let Some(token) = &request.page_token {
             query.after = Some(open(&key, &scope, &query, token).ok_or_else(|| {

@@ -75,6 +75,9 @@ pub(crate) struct Live {
     registry: Arc<Registry>,
     slot: Mutex<Slot>,
     changed: Signal,
+    /// Whether anybody has ever listened: the signal itself would make room for listeners when told
+    /// to notify them.
+    listened: AtomicBool,
     watchers: AtomicUsize,
     claims: AtomicUsize,
     shared: Mutex<VecDeque<Arc<StreamEvent>>>,
@@ -103,6 +106,7 @@ impl Live {
             registry,
             slot: Mutex::default(),
             changed: Signal::new(),
+            listened: AtomicBool::new(false),
             watchers: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             shared: Mutex::default(),
@@ -190,11 +194,14 @@ impl Live {
 
     /// Wakes whoever waits; one atomic load when nobody does.
     pub(crate) fn notify(&self) {
-        self.changed.notify(usize::MAX);
+        if self.listened.load(Ordering::SeqCst) {
+            self.changed.notify(usize::MAX);
+        }
     }
 
-    /// Resolves at the next change after this call.
+    /// Resolves at the next change after this call. Whoever listens looks once more before waiting.
     pub(crate) fn listen(&self) -> EventListener {
+        self.listened.store(true, Ordering::SeqCst);
         self.changed.listen()
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Subject {
     pub(crate) context_id: Arc<str>,
     pub(crate) scope: Scope,
     pub(crate) skill: Arc<Skill>,
-    pub(crate) context: CallContext,
+    pub(crate) context: Arc<CallContext>,
     /// The message id that is claimed for the answer.
     pub(crate) claim: Option<Arc<str>>,
 }
@@ -327,7 +327,12 @@ impl TaskRun {
                 log.revision += 1;
                 match event.kind {
                     EventKind::Status { state, .. } => log.state = state,
-                    EventKind::Message(message) => log.queue.push_back((log.revision, message)),
+                    EventKind::Message(message) => {
+                        log.queue.push_back((log.revision, message));
+                        if log.state == TaskState::InputRequired {
+                            log.state = TaskState::Working;
+                        }
+                    }
                     EventKind::CancelRequested => {
                         self.live.cancel.request();
                     }

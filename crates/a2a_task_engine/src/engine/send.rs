@@ -5,7 +5,7 @@ use std::sync::Arc;
 use a2a_app_ports::{Answers, CallContext, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{
     Error, ErrorKind, Event, EventKind, Message, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
-    Task, extensions::IDEMPOTENT_SEND, log,
+    TaskState, extensions::IDEMPOTENT_SEND, log,
 };
 use futures::stream;
 
@@ -26,8 +26,8 @@ pub(super) struct Sending {
     pub(super) live: Arc<Live>,
     /// The place of the message in the task's log.
     pub(super) message: Revision,
-    /// The task as of the message, where it is known without reading the log.
-    pub(super) begun: Option<Arc<Task>>,
+    /// The creation of a new task: the task as of the message can be had without reading the log.
+    pub(super) created: Option<Event>,
     /// The run that this call has started, and its work.
     pub(super) work: Option<(Arc<TaskRun>, Drive)>,
 }
@@ -81,15 +81,15 @@ impl Shared {
             Accepted::Sending(sending) => sending,
             Accepted::Answered(message) => return Ok(one_message(message)),
         };
-        let Sending { scope, id, live, message, begun, mut work } = sending;
+        let Sending { scope, id, live, message, created, mut work } = sending;
         if let Some((run, drive)) = &mut work {
             drive.until(&live, || run.is_created() || run.has_answered()).await;
             if let Some(answer) = run.take_answer() {
                 return answer.map(one_message);
             }
         }
-        let from = match begun {
-            Some(task) => (task, message),
+        let from = match created {
+            Some(created) => (Arc::new(log::begin(id.into(), &created).map_err(Error::internal)?), message),
             None => {
                 let snapshot = self.snapshot_at(&scope, id, message).await?;
                 let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
@@ -144,24 +144,23 @@ impl Shared {
         skills::check_media_types(&self.card, &skill, &message)?;
         let name: Arc<str> = id.into();
         let context_id = message.context_id.get_or_insert_with(|| self.new_id().into()).clone();
-        if skill.answers == Answers::Task {
+        if skill.answers != Answers::Message {
             message.task_id = Some(name.clone());
         }
         let message = Arc::new(message);
         let created =
             EventKind::Created { context_id: context_id.clone(), skill: skill.id.clone(), message: message.clone() };
         let created = Event { time: self.host.clock.now(), kind: created };
-        let begun = log::begin(name.clone(), &created).map_err(Error::internal)?;
         let creates_now = immediately && skill.answers == Answers::Task;
-        let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim };
+        let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context: Arc::new(context), claim };
         let live = self.live.enter(id);
         live.start();
-        let run = TaskRun::begin(self.clone(), subject, live.clone(), created);
+        let run = TaskRun::begin(self.clone(), subject, live.clone(), created.clone());
         let drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some(message))));
         if creates_now {
             run.create().await.map_err(failed)?;
         }
-        Ok(Sending { scope, id, live, message: 1, begun: Some(Arc::new(begun)), work: Some((run, drive)) })
+        Ok(Sending { scope, id, live, message: 1, created: Some(created), work: Some((run, drive)) })
     }
 
     /// Adds a message to a task, and runs it unless somebody does.
@@ -204,15 +203,17 @@ impl Shared {
                 Err(error) => return Err(failed(error)),
             }
         };
-        live.advance(place, None);
+        let resumed = snapshot.task.status.state == TaskState::InputRequired;
+        live.advance(place, resumed.then_some(&TaskState::Working));
         let work = live.start().then(|| {
             let scope = scope.clone();
+            let context = Arc::new(context);
             let subject = Subject { id, name, context_id: task_context, scope, skill, context, claim: None };
             let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken);
             let drive = Drive::new(self.clone(), Box::pin(run.clone().go(None)));
             (run, drive)
         });
-        Ok(Sending { scope, id, live, message: place, begun: None, work })
+        Ok(Sending { scope, id, live, message: place, created: None, work })
     }
 }
 

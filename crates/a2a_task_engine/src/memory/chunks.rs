@@ -12,6 +12,8 @@ const FULL: usize = 512;
 pub(super) struct SortedChunks<T> {
     /// None is empty, and no two neighbours together hold [`FULL`] / 2 entries or fewer.
     chunks: VecDeque<Arc<VecDeque<T>>>,
+    /// How long each chunk is: counting a range reads these side by side instead of every chunk.
+    lens: VecDeque<u16>,
     len: usize,
 }
 
@@ -24,16 +26,21 @@ pub(super) struct Gap {
 
 impl<T> Default for SortedChunks<T> {
     fn default() -> Self {
-        Self { chunks: VecDeque::new(), len: 0 }
+        Self { chunks: VecDeque::new(), lens: VecDeque::new(), len: 0 }
     }
 }
 
 impl<T: Ord + Copy> SortedChunks<T> {
-    /// The set of entries that are sorted and distinct.
+    /// The set of entries that are sorted and distinct. Its chunks have room for more.
     pub(super) fn from_sorted(entries: &[T]) -> Self {
         debug_assert!(entries.is_sorted());
-        let chunks = entries.chunks(FULL).map(|chunk| Arc::new(chunk.iter().copied().collect())).collect();
-        Self { chunks, len: entries.len() }
+        let mut set = Self::default();
+        for entries in entries.chunks(FULL / 4 * 3) {
+            let mut chunk = VecDeque::with_capacity(FULL);
+            chunk.extend(entries);
+            set.add_chunk(set.chunks.len(), chunk);
+        }
+        set
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,30 +63,29 @@ impl<T: Ord + Copy> SortedChunks<T> {
     pub(super) fn insert(&mut self, entry: T) {
         let Gap { chunk: at, mut place } = self.gap(|other| *other < entry);
         let Some(chunk) = self.chunks.get_mut(at).map(Arc::make_mut) else {
-            self.chunks.push_back(Arc::new(VecDeque::from([entry])));
-            self.len += 1;
-            return;
+            return self.add_chunk(at, VecDeque::from([entry]));
         };
         if let Some(equal) = chunk.get_mut(place).filter(|other| **other == entry) {
             *equal = entry;
-            return;
-        }
-        self.len += 1;
-        if chunk.len() < FULL {
+        } else if chunk.len() < FULL {
             chunk.insert(place, entry);
+            self.lens[at] += 1;
+            self.len += 1;
         } else if place == FULL {
             // Growing at the end leaves full chunks behind, not halves.
-            self.chunks.insert(at + 1, Arc::new(VecDeque::from([entry])));
+            self.add_chunk(at + 1, VecDeque::from([entry]));
         } else {
             let mut upper = chunk.split_off(FULL / 2);
             let half = if place > FULL / 2 {
                 place -= FULL / 2;
                 &mut upper
             } else {
-                chunk
+                &mut *chunk
             };
             half.insert(place, entry);
-            self.chunks.insert(at + 1, Arc::new(upper));
+            let left = chunk.len();
+            self.cut_to(at, left);
+            self.add_chunk(at + 1, upper);
         }
     }
 
@@ -90,10 +96,11 @@ impl<T: Ord + Copy> SortedChunks<T> {
         chunk.get(place).filter(|other| *other == entry)?;
         let chunk = Arc::make_mut(chunk);
         let removed = chunk.remove(place);
-        self.len -= 1;
-        if chunk.is_empty() {
-            self.chunks.remove(at);
-        } else if chunk.len() <= FULL / 4 {
+        let left = chunk.len();
+        self.cut_to(at, left);
+        if left == 0 {
+            self.take_chunk(at);
+        } else if left <= FULL / 4 {
             self.merge(at);
             self.merge(at.wrapping_sub(1));
         }
@@ -102,13 +109,32 @@ impl<T: Ord + Copy> SortedChunks<T> {
 
     /// Joins a chunk and the next one if they are small.
     fn merge(&mut self, at: usize) {
-        let len = |at| self.chunks.get(at).map(|chunk| chunk.len());
+        let len = |at| self.lens.get(at).copied().map(usize::from);
         if let (Some(one), Some(next)) = (len(at), len(at.wrapping_add(1)))
             && one + next <= FULL / 2
-            && let Some(next) = self.chunks.remove(at + 1)
+            && let Some(next) = self.take_chunk(at + 1)
         {
             Arc::make_mut(&mut self.chunks[at]).extend(next.iter());
+            self.lens[at] += next.len() as u16;
+            self.len += next.len();
         }
+    }
+
+    fn add_chunk(&mut self, at: usize, chunk: VecDeque<T>) {
+        self.len += chunk.len();
+        self.lens.insert(at, chunk.len() as u16);
+        self.chunks.insert(at, Arc::new(chunk));
+    }
+
+    fn take_chunk(&mut self, at: usize) -> Option<Arc<VecDeque<T>>> {
+        self.len -= self.lens.remove(at).map_or(0, usize::from);
+        self.chunks.remove(at)
+    }
+
+    /// Notes that a chunk has this many entries left.
+    fn cut_to(&mut self, at: usize, left: usize) {
+        self.len -= usize::from(self.lens[at]) - left;
+        self.lens[at] = left as u16;
     }
 
     /// How many entries are between two gaps; none if the second comes first.
@@ -116,7 +142,7 @@ impl<T: Ord + Copy> SortedChunks<T> {
         if high <= low {
             return 0;
         }
-        let whole: usize = self.chunks.range(low.chunk..high.chunk).map(|chunk| chunk.len()).sum();
+        let whole: usize = self.lens.range(low.chunk..high.chunk).copied().map(usize::from).sum();
         whole + high.place - low.place
     }
 
@@ -142,6 +168,7 @@ mod tests {
 
     impl<T: Ord + Copy> SortedChunks<T> {
         fn check_shape(&self) {
+            assert!(self.chunks.iter().map(|chunk| chunk.len()).eq(self.lens.iter().copied().map(usize::from)));
             assert_eq!(self.len, self.chunks.iter().map(|chunk| chunk.len()).sum::<usize>());
             assert!(self.chunks.iter().all(|chunk| !chunk.is_empty() && chunk.len() <= FULL));
             let all: Vec<T> = self.iter().copied().collect();

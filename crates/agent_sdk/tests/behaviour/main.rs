@@ -1,5 +1,7 @@
 //! Every behaviour once, over every way to reach an agent.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod agent;
 mod bindings;
 mod cancel;

@@ -115,6 +115,14 @@ async fn a_message_to_a_working_task_begins_the_next_turn(binding: Binding) {
     world.end().await;
 }
 
+async fn a_task_whose_question_is_answered_is_working(binding: Binding) {
+    let world = World::new(binding).await;
+    let asked = world.task(world.message("ask")).await;
+    let resumed = world.start(world.to_task(&asked, "again")).await;
+    assert!(resumed.status.state != TaskState::InputRequired || resumed.artifact("answer").is_some());
+    world.end().await;
+}
+
 async fn a_handler_may_take_the_next_message_early(binding: Binding) {
     let world = World::new(binding).await;
     let task = world.start(world.message("listen")).await;
@@ -224,6 +232,7 @@ crate::over_all_bindings!(
     a_task_exists_while_its_handler_says_nothing,
     a_question_pauses_the_task_and_the_answer_continues_it,
     a_message_to_a_working_task_begins_the_next_turn,
+    a_task_whose_question_is_answered_is_working,
     a_handler_may_take_the_next_message_early,
     waiting_ends_when_a_credential_is_required,
     failures_are_told_without_their_causes,

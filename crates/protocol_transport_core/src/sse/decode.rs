@@ -12,6 +12,8 @@ pub struct Event {
     pub data: String,
     /// The last event id in force, set by this event or an earlier one.
     pub id: Option<String>,
+    /// Whether this event has set it, so that the id is its own.
+    pub own_id: bool,
 }
 
 /// Why a stream cannot be read on.
@@ -165,6 +167,7 @@ impl EventUnderWay {
     /// An event without data still sets the last event id.
     fn dispatch(&mut self) -> Option<Event> {
         self.size = 0;
+        let own_id = self.id.is_some();
         if let Some(id) = self.id.take() {
             self.last_id = id;
         }
@@ -174,6 +177,7 @@ impl EventUnderWay {
             event: Some(event).filter(|event| !event.is_empty()),
             data,
             id: Some(self.last_id.clone()).filter(|id| !id.is_empty()),
+            own_id,
         })
     }
 }
@@ -222,6 +226,14 @@ mod tests {
         ] {
             assert_eq!(decoded(stream).0, events, "{stream:?}");
         }
+    }
+
+    #[test]
+    fn an_event_is_told_apart_from_one_that_inherits_its_id() {
+        let mut decoder = Decoder::new(1000);
+        decoder.push(b"data: a\n\nid: 1\ndata: b\n\ndata: c\n\nid: 1\ndata: d\n\n");
+        let own = std::iter::from_fn(|| decoder.next_event().unwrap()).map(|event| event.own_id).collect::<Vec<_>>();
+        assert_eq!(own, [false, true, false, true]);
     }
 
     #[test]

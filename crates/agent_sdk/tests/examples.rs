@@ -1,0 +1,117 @@
+//! Every example is run, as its first lines say.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use agent_sdk::prelude::*;
+
+fn example(name: &str) -> Command {
+    // Examples are built beside the tests: target/debug/deps/this, target/debug/examples/that.
+    let this = std::env::current_exe().unwrap();
+    let path: PathBuf = this.parent().unwrap().parent().unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is built by `cargo test` without further choice of targets", path.display());
+    Command::new(path)
+}
+
+/// An example that serves an agent.
+struct Served {
+    process: Child,
+    url: String,
+}
+
+impl Served {
+    fn start(name: &str, more: &[&str]) -> Self {
+        let mut process = example(name).arg("127.0.0.1:0").args(more).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let line = lines.next().expect("a line that says where it listens").unwrap();
+        let url = line.rsplit(' ').next().unwrap().to_owned();
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, url }
+    }
+
+    async fn client(&self) -> Client {
+        Client::builder().connect(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+async fn task(client: &Client, text: &str) -> RemoteTask {
+    match client.send(text).await.unwrap() {
+        Sent::Task(task) => task,
+        Sent::Message(message) => panic!("a message: {}", message.text()),
+    }
+}
+
+#[tokio::test]
+async fn echo_says_back_what_it_hears() {
+    let agent = Served::start("echo", &[]);
+    let task = task(&agent.client().await, "hello").await;
+    let status = &task.task().unwrap().status;
+    assert_eq!((&status.state, status.message.as_ref().unwrap().text()), (&TaskState::Completed, "hello".to_owned()));
+}
+
+#[tokio::test]
+async fn the_client_watches_the_story_being_told() {
+    let agent = Served::start("streaming", &[]);
+    let output = example("client").args([&agent.url, "tides"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.starts_with("Storyteller: Tells a story piece by piece\n"), "{printed}");
+    assert!(printed.contains("wrote \"The sea rose. \""), "{printed}");
+    assert!(
+        printed.ends_with("story: It began with the moon. The sea rose. The sea fell. And so it goes on.\n"),
+        "{printed}"
+    );
+}
+
+#[tokio::test]
+async fn the_waiter_asks_until_it_knows_enough() {
+    let agent = Served::start("multi_turn", &[]);
+    let first = task(&agent.client().await, "a table").await;
+    assert_eq!(first.task().unwrap().status.message.as_ref().unwrap().text(), "For how many people?");
+    let Sent::Task(second) = first.reply("four").await.unwrap() else { panic!("a message") };
+    assert_eq!(second.task().unwrap().status.state, TaskState::Rejected);
+
+    let first = task(&agent.client().await, "a table").await;
+    let Sent::Task(second) = first.reply("4").await.unwrap() else { panic!("a message") };
+    assert_eq!(second.task().unwrap().status.message.as_ref().unwrap().text(), "At what time?");
+    let Sent::Task(third) = first.reply("8 pm").await.unwrap() else { panic!("a message") };
+    assert_eq!(third.task().unwrap().artifact("booking").unwrap().text(), "A table for 4 at 8 pm");
+}
+
+#[tokio::test]
+async fn the_editor_streams_on_what_the_storyteller_writes() {
+    let writer = Served::start("streaming", &[]);
+    let editor = Served::start("calling_agent", &[&writer.url]);
+    let edited = task(&editor.client().await, "tides").await;
+    let text = edited.task().unwrap().artifact("edited").unwrap().text();
+    assert_eq!(text, "IT BEGAN WITH THE MOON. THE SEA ROSE. THE SEA FELL. AND SO IT GOES ON.");
+}
+
+#[tokio::test]
+async fn cancelling_the_editor_cancels_the_storyteller() {
+    let writer = Served::start("streaming", &[]);
+    let editor = Served::start("calling_agent", &[&writer.url]);
+    let (editor, writer) = (editor.client().await, writer.client().await);
+    let Sent::Task(edited) = editor.start("tides").await.unwrap() else { panic!("a message") };
+    // Once the other one's task is there, the cancellation has something to reach.
+    let list = || writer.list_tasks(CallContext::new(), Default::default());
+    while list().await.unwrap().tasks.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(edited.cancel().await.unwrap().status.state, TaskState::Canceled);
+    let theirs = writer.task(list().await.unwrap().tasks[0].id.clone());
+    let ended = theirs.wait_for_completion(std::time::Duration::from_secs(20)).await.unwrap();
+    assert_eq!(ended.status.state, TaskState::Canceled);
+}

@@ -1,0 +1,56 @@
+//! `card get`
+
+use a2a_app_ports::{AgentOperations as _, CallContext};
+use a2a_protocol_core::{AgentCard, ErrorKind, GetExtendedAgentCardRequest};
+
+use crate::{
+    agent,
+    app::{App, written},
+    args::CardGetArgs,
+    error::{Code, Failure},
+    output::{self, Fields},
+};
+
+/// Reads, and on request checks, an agent's card.
+pub(crate) async fn get(app: &App, args: CardGetArgs) -> Result<(), Failure> {
+    let (builder, document) = agent::card(app).await?;
+    // A card that cannot be used can still be read.
+    let client = agent::client(app, builder, &document);
+    let selected = client.as_ref().ok().map(|client| client.interface().clone());
+    let card = if args.extended { extended(app, &document.card, client?).await? } else { document.card };
+    if args.validate {
+        validate(&card)?;
+    }
+    if app.console.is_json() {
+        return written(app.console.json(&card));
+    }
+    let mut fields = Fields::new();
+    output::card::card(&mut fields, &card, selected.as_ref(), app.settings.verbose);
+    if args.validate {
+        fields.field("Valid", "yes");
+    }
+    written(app.console.text(&fields))
+}
+
+async fn extended(app: &App, card: &AgentCard, client: a2a_http_client::Client) -> Result<AgentCard, Failure> {
+    if card.capabilities.extended_agent_card != Some(true) {
+        let kind = ErrorKind::UnsupportedOperation;
+        let failure = Failure::new(Code::Protocol(kind), "the card does not declare capabilities.extendedAgentCard");
+        return Err(Failure { a2a_code: Some(kind.json_rpc_code()), ..failure }
+            .hint("leave out --extended to read the public card"));
+    }
+    let request = GetExtendedAgentCardRequest::default();
+    let card = client.get_extended_agent_card(CallContext::new(), request).await;
+    card.map(|card| (*card).clone()).map_err(|error| app.failed(&error))
+}
+
+/// Findings make the card invalid: scripts look at the exit status.
+fn validate(card: &AgentCard) -> Result<(), Failure> {
+    let findings = card.findings();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let findings: Vec<String> =
+        findings.iter().map(|finding| format!("{} {}", finding.field, finding.description)).collect();
+    Err(Failure::new(Code::CardInvalid, findings.join("; ")).hint("leave out --validate to read the card as it is"))
+}

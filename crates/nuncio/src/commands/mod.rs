@@ -1,0 +1,32 @@
+//! The commands, one file for each noun.
+
+mod card;
+mod completion;
+mod config;
+mod send;
+mod task;
+
+use crate::{
+    app::App,
+    args::{CardCommand, Command, ConfigCommand, TaskCommand},
+    error::Failure,
+};
+
+/// Runs a command.
+///
+/// # Errors
+/// Why it did not do its job. What the agent decided is no failure.
+pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Card(CardCommand::Get(args)) => card::get(app, *args).await,
+        Command::Completion { shell } => completion::print(app, *shell),
+        Command::Config(ConfigCommand::Show) => config::show(app),
+        Command::Demo => crate::demo::tour().await,
+        Command::DemoServer(args) => crate::demo::serve(args).await,
+        Command::Send(args) => send::run(app, args).await,
+        Command::Task(TaskCommand::Cancel(args)) => task::cancel(app, args).await,
+        Command::Task(TaskCommand::Get(args)) => task::get(app, args).await,
+        Command::Task(TaskCommand::List(args)) => task::list(app, args).await,
+        Command::Task(TaskCommand::Subscribe(args)) => task::subscribe(app, args).await,
+    }
+}

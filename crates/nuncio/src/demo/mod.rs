@@ -1,0 +1,35 @@
+//! The demo agent, and a tour of it.
+
+mod agent;
+mod tour;
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::error::{Code, Failure};
+pub(crate) use tour::tour;
+
+/// `demo-server`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DemoServerArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+}
+
+/// Serves the demo agent until Ctrl-C. The first line on stdout says where.
+pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
+    let cannot = |error: agent_sdk::ServeError| Failure::new(Code::Internal, error.to_string());
+    let serving = agent::agent().bind(arguments.listen).await.map_err(cannot)?;
+    crate::app::written(announce(&serving.url()))?;
+    serving.serve().await;
+    Ok(())
+}
+
+fn announce(url: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "URL: {url}")?;
+    stdout.flush()
+}

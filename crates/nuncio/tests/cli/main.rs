@@ -1,0 +1,15 @@
+//! The command against a scripted agent. docs/cli-compliance.md says which requirement each test is for.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
+mod auth;
+mod card;
+mod config;
+mod errors;
+mod interact;
+mod output;
+mod poll;
+mod send;
+mod support;
+mod surface;
+mod task;
+mod transport;

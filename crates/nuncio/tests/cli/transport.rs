@@ -1,0 +1,79 @@
+use serde_json::json;
+
+use crate::support::{Agent, Nuncio, completes};
+
+#[test]
+fn the_first_interface_that_is_spoken_is_taken() {
+    let agent = Agent::start(completes);
+    Nuncio::to(&agent).run(&["task", "get", "t"]).exits(0);
+    let reversed = Agent::with_card(|card| card["supportedInterfaces"].as_array_mut().unwrap().reverse(), completes);
+    Nuncio::to(&reversed).run(&["task", "get", "t"]).exits(0);
+    let foreign = Agent::with_card(
+        |card| {
+            let grpc = json!({"url": "h:1", "protocolBinding": "GRPC", "protocolVersion": "1.0"});
+            card["supportedInterfaces"].as_array_mut().unwrap().insert(0, grpc);
+        },
+        completes,
+    );
+    Nuncio::to(&foreign).run(&["task", "get", "t"]).exits(0);
+    let bindings = [&agent, &reversed, &foreign].map(|agent| agent.calls()[0].binding);
+    assert_eq!(bindings, ["JSONRPC", "HTTP+JSON", "JSONRPC"]);
+}
+
+#[test]
+fn the_callers_preference_is_ordered_and_what_is_not_offered_is_skipped() {
+    for (preference, binding) in [
+        (&["HTTP+JSON"][..], "HTTP+JSON"),
+        (&["rest", "jsonrpc"], "HTTP+JSON"),
+        (&["GRPC", "JSONRPC", "HTTP+JSON"], "JSONRPC"),
+        (&["GRPC"], "JSONRPC"),
+    ] {
+        let agent = Agent::start(completes);
+        let mut arguments = vec!["send", "x"];
+        preference.iter().for_each(|binding| arguments.extend(["--transport", binding]));
+        Nuncio::to(&agent).run(&arguments).exits(0).says("State: TASK_STATE_COMPLETED");
+        assert!(agent.calls().iter().all(|call| call.binding == binding), "{preference:?}");
+    }
+}
+
+#[test]
+fn the_tenant_of_the_interface_is_sent_as_declared() {
+    let agent = Agent::with_card(|card| card["supportedInterfaces"][0]["tenant"] = json!("acme"), completes);
+    let nuncio = Nuncio::to(&agent);
+    nuncio.run(&["send", "x"]).exits(0);
+    nuncio.run(&["task", "cancel", "t"]).exits(0);
+    assert_eq!(agent.calls().len(), 3);
+    assert!(agent.calls().iter().all(|call| call.params["tenant"] == "acme"));
+    let plain = Agent::start(completes);
+    Nuncio::to(&plain).run(&["send", "x"]).exits(0);
+    assert!(plain.calls().iter().all(|call| call.params.get("tenant").is_none()));
+}
+
+#[test]
+fn the_version_is_signalled_on_every_request() {
+    let agent = Agent::start(completes);
+    let nuncio = Nuncio::to(&agent);
+    nuncio.run(&["send", "x"]).exits(0);
+    nuncio.run(&["send", "x", "--transport", "HTTP+JSON", "--a2a-version", "1.0"]).exits(0);
+    assert!(agent.all_calls().iter().all(|call| call.header("a2a-version") == Some("1.0")));
+}
+
+#[test]
+fn another_version_is_refused_and_never_downgraded_to() {
+    let agent = Agent::start(completes);
+    let run = Nuncio::to(&agent).run(&["send", "x", "--a2a-version", "9.9", "-o", "json"]).exits(1);
+    assert_eq!(run.error_code(), "VersionNotSupportedError");
+    assert_eq!(agent.all_calls().len(), 0);
+    let legacy = Agent::with_card(
+        |card| {
+            for interface in card["supportedInterfaces"].as_array_mut().unwrap() {
+                interface["protocolVersion"] = json!("0.3");
+            }
+        },
+        completes,
+    );
+    let run = Nuncio::to(&legacy).run(&["send", "x", "-o", "json"]).exits(1);
+    assert_eq!(run.error_code(), "VersionNotSupportedError");
+    assert_eq!(legacy.methods(), [""; 0]);
+    Nuncio::to(&legacy).run(&["card", "get"]).exits(0).says("Selected Interface: none");
+}

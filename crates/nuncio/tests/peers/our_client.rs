@@ -1,0 +1,162 @@
+//! Our client calls agents on their SDKs.
+
+use std::{sync::Arc, time::Duration};
+
+use agent_sdk::{
+    ports::EventStream,
+    prelude::*,
+    protocol::{
+        CancelTaskRequest, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
+        StreamResponse, SubscribeToTaskRequest, TaskStatus, log,
+    },
+};
+use futures::StreamExt;
+
+use crate::{Agent, Sdk};
+
+struct Peer {
+    client: Client,
+    sdk: Sdk,
+    _agent: Agent,
+}
+
+impl Peer {
+    async fn start(sdk: Sdk, binding: &str) -> Self {
+        let mut command = sdk.script("agent");
+        command.args(["--port", "0"]);
+        let agent = tokio::task::spawn_blocking(|| Agent::start(command)).await.unwrap();
+        let client = Client::builder().prefer([binding]).connect(&agent.url).await.unwrap();
+        assert_eq!(client.interface().protocol_binding, binding);
+        Self { client, sdk, _agent: agent }
+    }
+
+    async fn task(&self, text: &str) -> Arc<Task> {
+        match self.client.send(text).await.unwrap() {
+            Sent::Task(task) => task.task().unwrap().clone(),
+            Sent::Message(message) => panic!("a message: {message:?}"),
+        }
+    }
+
+    async fn stream(&self, text: &str) -> EventStream {
+        let request = SendMessageRequest::new(Message::user("stream-1", text));
+        self.client.send_streaming_message(CallContext::new(), request).await.unwrap()
+    }
+}
+
+/// What a stream makes of a task.
+async fn folded(mut stream: EventStream) -> Task {
+    let mut task = Task::new("", "", TaskStatus::default());
+    while let Some(event) = stream.next().await {
+        log::absorb(&mut task, &event.unwrap().response).unwrap();
+    }
+    task
+}
+
+async fn every_operation_works(sdk: Sdk, binding: &str) {
+    let peer = Peer::start(sdk, binding).await;
+    let client = &peer.client;
+
+    let Sent::Message(message) = client.send("echo hello").await.unwrap() else { panic!("a task") };
+    assert_eq!(message.text(), "echo: hello");
+
+    let task = peer.task("task hello").await;
+    assert_eq!(task.status.state, TaskState::Completed);
+    assert_eq!(task.artifacts[0].text(), "echo: hello");
+    let mut request = GetTaskRequest::new(&*task.id);
+    request.history_length = Some(0);
+    let got = client.get_task(CallContext::new(), request).await.unwrap();
+    assert_eq!((&got.id, got.history.len()), (&task.id, 0));
+
+    let streamed = folded(peer.stream("chunks 40").await).await;
+    assert_eq!(streamed.status.state, TaskState::Completed);
+    let whole = client.get_task(CallContext::new(), GetTaskRequest::new(&*streamed.id)).await.unwrap();
+    assert_eq!(streamed.artifacts[0].text(), whole.artifacts[0].text(), "the chunks are the artifact");
+
+    let Sent::Task(asked) = client.send("ask").await.unwrap() else { panic!("a message") };
+    assert_eq!(asked.task().unwrap().status.state, TaskState::InputRequired);
+    let Sent::Task(answered) = asked.reply("blue").await.unwrap() else { panic!("a message") };
+    let answered = answered.wait_for_completion(Duration::from_secs(30)).await.unwrap();
+    assert_eq!((answered.id.clone(), answered.artifacts[0].text()), (asked.id().clone(), "blue".to_owned()));
+
+    let mut request = ListTasksRequest::default();
+    request.page_size = Some(1);
+    let (mut listed, mut total) = (Vec::new(), 0);
+    loop {
+        let page = client.list_tasks(CallContext::new(), request.clone()).await.unwrap();
+        listed.extend(page.tasks.iter().map(|task| task.id.clone()));
+        total = total.max(page.total_size);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = Some(page.next_page_token);
+    }
+    assert_eq!(listed.len(), 3);
+    assert_eq!(total, 3);
+    assert!(listed.contains(&task.id));
+
+    for (text, state) in [("fail", TaskState::Failed), ("reject", TaskState::Rejected)] {
+        assert_eq!(peer.task(text).await.status.state, state);
+    }
+    cancelling(&peer).await;
+    refusals(&peer, &task).await;
+}
+
+async fn cancelling(peer: &Peer) {
+    let client = &peer.client;
+    let Sent::Task(held) = client.start("hold").await.unwrap() else { panic!("a message") };
+    let request = SubscribeToTaskRequest::new(&**held.id());
+    let mut watched = client.subscribe_to_task(CallContext::new(), request).await.unwrap();
+    let first = watched.next().await.unwrap().unwrap();
+    assert!(matches!(first.response, StreamResponse::Task(_)), "{first:?}");
+    let canceled = held.cancel().await.unwrap();
+    assert_eq!(canceled.status.state, TaskState::Canceled);
+    let mut last = first;
+    while let Some(event) = watched.next().await {
+        last = event.unwrap();
+    }
+    assert_eq!(last.response.status().unwrap().state, TaskState::Canceled);
+    // The JS SDK answers a second cancellation with the task instead of the error of section 3.1.5.
+    if peer.sdk == Sdk::Python {
+        assert_eq!(held.cancel().await.unwrap_err().kind(), ErrorKind::TaskNotCancelable);
+    }
+}
+
+async fn refusals(peer: &Peer, ended: &Task) {
+    let client = &peer.client;
+    let context = CallContext::new;
+    let nobody = "0190b7a0-0000-4000-8000-000000000001";
+    let error = client.get_task(context(), GetTaskRequest::new(nobody)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskNotFound);
+    let error = client.cancel_task(context(), CancelTaskRequest::new(&*ended.id)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskNotCancelable);
+    let mut message = Message::user("late-1", "more");
+    message.task_id = Some(ended.id.clone());
+    let sent: Result<SendMessageResponse, _> = client.send_message(context(), SendMessageRequest::new(message)).await;
+    assert_eq!(sent.unwrap_err().kind(), ErrorKind::UnsupportedOperation);
+    let subscribed = client.subscribe_to_task(context(), SubscribeToTaskRequest::new(&*ended.id)).await;
+    let error = match subscribed {
+        Err(error) => error,
+        Ok(mut stream) => stream.next().await.expect("an error").expect_err("the task has ended"),
+    };
+    assert_eq!(error.kind(), ErrorKind::UnsupportedOperation);
+}
+
+#[tokio::test]
+async fn python_over_json_rpc() {
+    every_operation_works(Sdk::Python, "JSONRPC").await;
+}
+
+#[tokio::test]
+async fn python_over_http_json() {
+    every_operation_works(Sdk::Python, "HTTP+JSON").await;
+}
+
+#[tokio::test]
+async fn js_over_json_rpc() {
+    every_operation_works(Sdk::Js, "JSONRPC").await;
+}
+
+#[tokio::test]
+async fn js_over_http_json() {
+    every_operation_works(Sdk::Js, "HTTP+JSON").await;
+}

@@ -1,0 +1,36 @@
+//! Their clients call our agent.
+
+use std::process::{Command, Stdio};
+
+use crate::{Agent, Sdk};
+
+fn every_check_passes(sdk: Sdk, binding: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
+    command.args(["demo-server", "--listen", "127.0.0.1:0"]);
+    let agent = Agent::start(command);
+    let client =
+        sdk.script("client").args([&agent.url, "--binding", binding]).stderr(Stdio::inherit()).output().unwrap();
+    let report = String::from_utf8_lossy(&client.stdout);
+    assert!(client.status.success(), "{report}");
+    assert_eq!(report.lines().last(), Some("20 passed, 0 failed"), "{report}");
+}
+
+#[test]
+fn python_over_json_rpc() {
+    every_check_passes(Sdk::Python, "jsonrpc");
+}
+
+#[test]
+fn python_over_http_json() {
+    every_check_passes(Sdk::Python, "rest");
+}
+
+#[test]
+fn js_over_json_rpc() {
+    every_check_passes(Sdk::Js, "jsonrpc");
+}
+
+#[test]
+fn js_over_http_json() {
+    every_check_passes(Sdk::Js, "rest");
+}

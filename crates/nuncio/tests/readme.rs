@@ -1,0 +1,109 @@
+//! The shell commands of the README work as printed, but for the port.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+const README: &str = include_str!("../../../README.md");
+const NUNCIO: &str = env!("CARGO_BIN_EXE_nuncio");
+
+struct Server(Child, String);
+
+impl Server {
+    fn start() -> Self {
+        let mut command = Command::new(NUNCIO);
+        command.args(["demo-server", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().rsplit(':').next().unwrap().to_owned();
+        Self(process, port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The commands of the block in which this one stands; a blank line or the end of a line ends one.
+fn block_with(command: &str) -> &'static str {
+    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.into_iter().find(|block| block.contains(command)).expect("the README has the command")
+}
+
+fn run(command: &str, port: &str) -> String {
+    let directory = Path::new(NUNCIO).parent().unwrap();
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
+    let command = command.replace("localhost:3000", &format!("localhost:{port}"));
+    let output = Command::new("sh").args(["-c", &command]).env("PATH", path).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{command}\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    printed
+}
+
+#[test]
+fn curl_commands_work_as_printed() {
+    let server = Server::start();
+    let printed: Vec<String> =
+        block_with("curl -s localhost").split("\n\n").map(|command| run(command, &server.1)).collect();
+    let [card, sent, streamed, listed] = &printed[..] else { panic!("four commands: {printed:?}") };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(json(card)["name"], "Demo");
+    assert_eq!(json(sent)["result"]["task"]["status"]["state"], "TASK_STATE_COMPLETED");
+    let events: Vec<_> = streamed.lines().filter_map(|line| line.strip_prefix("data: ")).map(json).collect();
+    assert!(events[0]["task"].is_object());
+    assert_eq!(events.last().unwrap()["statusUpdate"]["status"]["state"], "TASK_STATE_COMPLETED");
+    let listed = json(listed);
+    assert_eq!((&listed["totalSize"], &listed["pageSize"]), (&2.into(), &2.into()));
+}
+
+#[test]
+fn nuncio_commands_work_as_printed() {
+    let server = Server::start();
+    let mut lines = block_with("nuncio demo-server").lines();
+    assert!(lines.next().unwrap().starts_with("nuncio demo-server "), "it is running already");
+    let printed: Vec<String> = lines.map(|command| run(command, &server.1)).collect();
+    let [card, sent, streamed, json, help] = &printed[..] else { panic!("five commands: {printed:?}") };
+    assert!(card.starts_with("Name: Demo\n"), "{card}");
+    assert!(sent.contains("State: TASK_STATE_COMPLETED\n") && sent.contains("echo: hello\n"), "{sent}");
+    assert!(streamed.contains("This is a report on the tides."), "{streamed}");
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json["task"]["status"]["state"], "TASK_STATE_COMPLETED");
+    assert!(help.contains("demo-server"), "{help}");
+}
+
+#[test]
+fn the_tour_shows_every_step_and_its_result() {
+    let output = Command::new(NUNCIO).arg("demo").output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    let mut rest = printed.as_str();
+    for step in [
+        "$ nuncio card get ",
+        "Name: Demo",
+        "$ nuncio send ",
+        "echo: hello",
+        "--stream \"report the tides\"",
+        "Progress: 50%",
+        "State: TASK_STATE_COMPLETED",
+        " ask\n",
+        "State: TASK_STATE_INPUT_REQUIRED",
+        "--task-id ",
+        "State: TASK_STATE_COMPLETED",
+        "--async hold",
+        "$ nuncio task cancel ",
+        "State: TASK_STATE_CANCELED",
+        "$ nuncio task list ",
+        "Tasks: 3 of 3",
+    ] {
+        let Some(place) = rest.find(step) else { panic!("no {step:?} in what remains:\n{rest}") };
+        rest = &rest[place + step.len()..];
+    }
+}
