@@ -8,17 +8,17 @@ mod handler;
 mod host;
 mod service;
 mod storage;
+mod updater;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
-pub use handler::{
-    Answers, ArtifactWriter, Effect, HandlerError, MessageHandler, PROGRESS, Parts, Run, TaskUpdater, Turn,
-};
+pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Reply};
 pub use storage::{
     Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, Revision, Scope, Snapshot, Storage, StorageError,
     TaskId, TaskPage, TaskStorage,
 };
+pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

@@ -35,6 +35,9 @@ pub(crate) struct Follower<'a> {
     task: Option<Task>,
     /// At most this many messages of the history, when asking for the task.
     pub(crate) history: Option<i32>,
+    /// Whether the stream is that of a message to a task: it may open with the task as it was
+    /// before, still waiting for that message.
+    pub(crate) answers: bool,
 }
 
 impl<'a> Follower<'a> {
@@ -43,7 +46,7 @@ impl<'a> Follower<'a> {
         agent: &'a dyn AgentService,
         watch: impl FnMut(&StreamResponse, Option<&Task>) -> Result<(), Failure> + 'a,
     ) -> Self {
-        Self { app, agent, watch: Box::new(watch), task: None, history: None }
+        Self { app, agent, watch: Box::new(watch), task: None, history: None, answers: false }
     }
 
     /// Follows the events of a stream.
@@ -59,8 +62,11 @@ impl<'a> Follower<'a> {
                     break;
                 }
             };
-            if let Some(outcome) = self.event(&response)? {
-                return Ok(outcome);
+            let opens = self.answers && self.task.is_none();
+            match self.event(&response)? {
+                Some(Outcome::Task(task)) if opens && task.status.state.is_interrupted() => {}
+                Some(outcome) => return Ok(outcome),
+                None => {}
             }
         }
         let Some(task) = &self.task else {
@@ -305,6 +311,25 @@ mod tests {
             let stream = events(std::iter::once(Ok(working.clone())).chain(breaks).collect());
             let states = states_until_settled(&agent, &app, Some(stream)).await.unwrap();
             assert_eq!(states, ["TASK_STATE_WORKING", "TASK_STATE_COMPLETED"]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_task_that_opens_the_stream_of_an_answer_is_not_its_outcome() {
+        let app = app(&[]);
+        let asking = json!({"task": {"id": "t", "contextId": "c", "status": {"state": "TASK_STATE_INPUT_REQUIRED"}}});
+        let done =
+            json!({"statusUpdate": {"taskId": "t", "contextId": "c", "status": {"state": "TASK_STATE_COMPLETED"}}});
+        for (stream, last) in [
+            (vec![Ok(asking.clone()), Ok(done)], "TASK_STATE_COMPLETED"),
+            (vec![Ok(asking)], "TASK_STATE_INPUT_REQUIRED"),
+        ] {
+            let agent = Scripted::new([Ok("TASK_STATE_INPUT_REQUIRED")]);
+            let mut follower = Follower::new(&app, &agent, |_, _| Ok(()));
+            follower.answers = true;
+            let outcome = follower.events(events(stream)).await.unwrap();
+            let Outcome::Task(task) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(task.status.state.to_string(), last);
         }
     }
 

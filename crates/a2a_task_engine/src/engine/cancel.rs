@@ -5,7 +5,7 @@ use std::sync::Arc;
 use a2a_app_ports::{CallContext, Reply, StorageError, TaskId};
 use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, TaskState};
 
-use super::{Shared, failed, run::Drive};
+use super::{Shared, drive::Drive, failed};
 
 impl Shared {
     /// Stops a task and returns once it has ended. Cancellations at the same time join; a task that

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod claims;
+mod drive;
 mod list;
 mod live;
 mod run;

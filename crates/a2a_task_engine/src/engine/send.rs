@@ -10,10 +10,12 @@ use a2a_protocol_core::{
 use futures::stream;
 
 use super::{
-    Shared, failed,
+    Shared,
+    drive::Drive,
+    failed,
     live::Live,
     push_not_supported,
-    run::{Drive, Subject, TaskRun},
+    run::{Subject, TaskRun},
     skills,
     watch::{Until, Watch},
     with_history,

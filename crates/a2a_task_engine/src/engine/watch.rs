@@ -13,11 +13,7 @@ use a2a_protocol_core::{Error, Event, EventKind, StreamEvent, StreamResponse, Ta
 use event_listener::EventListener;
 use futures::Stream;
 
-use super::{
-    READ_AT_ONCE, Shared,
-    live::Live,
-    run::{Drive, TaskRun},
-};
+use super::{READ_AT_ONCE, Shared, drive::Drive, live::Live, run::TaskRun};
 
 /// When a watcher has seen enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

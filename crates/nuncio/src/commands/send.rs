@@ -78,6 +78,7 @@ fn return_immediately(request: &mut SendMessageRequest) {
 async fn wait(app: &App, client: &Client, request: SendMessageRequest) -> Result<(), Failure> {
     let announcer = Announcer::new(app);
     let mut follower = Follower::new(app, client, |_, task| announcer.announce(task));
+    follower.answers = request.message.task_id.is_some();
     let mut streamed = false;
     let outcome = match events(client, &request).await {
         Some(events) => {
@@ -116,6 +117,7 @@ async fn events(client: &Client, request: &SendMessageRequest) -> Option<Result<
 /// Prints every event; without a stream, the states that polling finds.
 async fn stream(app: &App, client: &Client, mut request: SendMessageRequest) -> Result<(), Failure> {
     let mut follower = Follower::new(app, client, |event, task| print_event(app, event, task));
+    follower.answers = request.message.task_id.is_some();
     let outcome = match events(client, &request).await {
         Some(events) => follower.events(events.map_err(|error| app.failed(&error))?).await?,
         None => {

@@ -34,48 +34,43 @@ pub(crate) async fn tour() -> Result<(), Failure> {
 
 async fn steps(url: &str) -> Result<(), Failure> {
     say(&format!("The demo agent listens on {url}\n\n# Find it: its card says what it can do and how it is reached"))?;
-    run(url, &["card", "get"]).await?;
+    run(url, "card get", &[]).await?;
 
     say("# Send it a message")?;
-    run(url, &["send", "echo hello"]).await?;
+    run(url, "send", &["echo hello"]).await?;
 
     say("# Have it do something longer, and watch: the answer comes piece by piece, with progress")?;
-    run(url, &["send", "--stream", "report the tides"]).await?;
+    run(url, "send", &["--stream", "report the tides"]).await?;
 
     say("# It may ask back: then the task waits")?;
-    let asked = run(url, &["send", "ask"]).await?;
+    let asked = run(url, "send", &["ask"]).await?;
     say("# The answer continues the task")?;
-    run(url, &["send", "--task-id", &task_id(&asked)?, "blue"]).await?;
+    run(url, "send", &["--task-id", &task_id(&asked)?, "blue"]).await?;
 
     say("# Do not wait for it")?;
-    let held = run(url, &["send", "--async", "hold"]).await?;
+    let held = run(url, "send", &["--async", "hold"]).await?;
     say("# Cancel it")?;
-    run(url, &["task", "cancel", &task_id(&held)?]).await?;
+    run(url, "task cancel", &[&task_id(&held)?]).await?;
 
     say("# See what has come of all of it")?;
-    run(url, &["task", "list", "--history", "0"]).await?;
+    run(url, "task list", &["--history", "0"]).await?;
     Ok(())
 }
 
-/// Prints a command as it would be typed, and runs it. Returns what it wrote, which is shown as it
-/// comes.
-async fn run(url: &str, arguments: &[&str]) -> Result<Vec<String>, Failure> {
-    let arguments = [&arguments[..1], &["-a", url], &arguments[1..]].concat();
-    let arguments = match arguments[0] {
-        // Of a command of two words the options come after the second.
-        "card" | "task" => [&[arguments[0], arguments[3]], &["-a", url][..], &arguments[4..]].concat(),
-        _ => arguments,
-    };
+/// Prints a command to the agent as it would be typed, and runs it. Returns what it wrote, which is
+/// shown as it comes.
+async fn run(url: &str, command: &str, arguments: &[&str]) -> Result<Vec<String>, Failure> {
+    let arguments: Vec<&str> = command.split(' ').chain(["-a", url]).chain(arguments.iter().copied()).collect();
     let typed: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
-    say_line(&format!("$ nuncio {}", typed.join(" ")))?;
+    say(&format!("$ nuncio {}", typed.join(" ")))?;
     let program = std::env::current_exe().map_err(|error| failed(format!("cannot find this program: {error}")))?;
-    let mut command = Command::new(program);
+    let mut child = Command::new(program);
     // What the user has configured for other agents is nothing to this one.
     let configured = std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("A2ACLI_"));
     configured.for_each(|(name, _)| {
-        command.env_remove(name);
+        child.env_remove(name);
     });
-    let mut child = command
+    let mut child = child
         .args(&arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -86,7 +81,7 @@ async fn run(url: &str, arguments: &[&str]) -> Result<Vec<String>, Failure> {
     if let Some(output) = child.stdout.take() {
         let mut output = BufReader::new(output).lines();
         while let Some(line) = output.next_line().await.map_err(|error| failed(error.to_string()))? {
-            say_line(&line)?;
+            say(&line)?;
             lines.push(line);
         }
     }
@@ -108,11 +103,7 @@ fn quoted(argument: &str) -> String {
 }
 
 fn say(text: &str) -> Result<(), Failure> {
-    say_line(text)
-}
-
-fn say_line(line: &str) -> Result<(), Failure> {
-    written(writeln!(stdout(), "{line}"))
+    written(writeln!(stdout(), "{text}"))
 }
 
 fn failed(message: String) -> Failure {

@@ -1,0 +1,72 @@
+//! Who does the work of a run.
+
+use std::{pin::pin, sync::Arc, task::Poll};
+
+use a2a_app_ports::BoxFuture;
+use futures::future::poll_fn;
+
+use super::{Shared, live::Live};
+
+/// The work of a run: polled by whoever waits for it, and when that one goes away or has waited for a
+/// while, given to the spawner. A vanished caller never kills the work.
+pub(crate) struct Drive {
+    work: Option<BoxFuture<'static, ()>>,
+    engine: Arc<Shared>,
+    pending_polls: u32,
+}
+
+/// So often a caller polls the work itself; then the work goes on without it, so that a caller that
+/// is slow to take its events does not hold up the handler.
+const INLINE_POLLS: u32 = 8;
+
+impl Drive {
+    pub(crate) fn new(engine: Arc<Shared>, work: BoxFuture<'static, ()>) -> Self {
+        Self { work: Some(work), engine, pending_polls: 0 }
+    }
+
+    /// Polls the work while it is here; whether it is done or given away cannot be told apart, and
+    /// need not be.
+    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) {
+        let Some(work) = &mut self.work else { return };
+        if work.as_mut().poll(cx).is_ready() {
+            self.work = None;
+            return;
+        }
+        self.pending_polls += 1;
+        if self.pending_polls >= INLINE_POLLS {
+            self.hand_over();
+        }
+    }
+
+    pub(crate) fn hand_over(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.engine.host.spawner.spawn(work);
+        }
+    }
+
+    /// Polls the work once, then waits until `done`, driving it on as far as it is here.
+    pub(crate) async fn until(&mut self, live: &Live, mut done: impl FnMut() -> bool) {
+        poll_fn(|cx| {
+            self.poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+        while !done() {
+            let mut listener = pin!(live.listen());
+            if done() {
+                return;
+            }
+            poll_fn(|cx| {
+                self.poll(cx);
+                if done() { Poll::Ready(()) } else { listener.as_mut().poll(cx) }
+            })
+            .await;
+        }
+    }
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        self.hand_over();
+    }
+}
