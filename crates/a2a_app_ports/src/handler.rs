@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use a2a_protocol_core::{EventKind, Message};
+use a2a_protocol_core::{EventKind, Message, SendDetails, Struct};
 
 use crate::{BoxFuture, CallContext, MaybeSend, TaskUpdater};
 
@@ -126,15 +126,16 @@ pub struct Turn {
     pub history: Vec<Arc<Message>>,
     /// The skill that was chosen.
     pub skill_id: Arc<str>,
-    /// What is known of the call besides the message.
+    /// What is known of the call besides its request.
     pub context: Arc<CallContext>,
+    details: Option<Arc<SendDetails>>,
     run: Arc<dyn Run>,
 }
 
 impl Turn {
     /// For engines: a turn of this run.
     pub fn new(
-        message: Arc<Message>,
+        (message, details): (Arc<Message>, Option<Arc<SendDetails>>),
         task_id: Arc<str>,
         context_id: Arc<str>,
         skill_id: Arc<str>,
@@ -142,12 +143,22 @@ impl Turn {
         context: Arc<CallContext>,
         run: Arc<dyn Run>,
     ) -> Self {
-        Self { message, task_id, context_id, history, skill_id, context, run }
+        Self { message, task_id, context_id, history, skill_id, context, details, run }
     }
 
     /// The text of the message: its text parts, joined by line breaks.
     pub fn text(&self) -> String {
         self.message.text()
+    }
+
+    /// The metadata of the request that brought the message; the message has metadata of its own.
+    pub fn request_metadata(&self) -> Option<&Struct> {
+        self.details.as_ref()?.metadata.as_deref()
+    }
+
+    /// The media types the caller can take; none said is any.
+    pub fn accepted_output_modes(&self) -> &[String] {
+        self.details.as_ref().map(|details| &*details.accepted_output_modes).unwrap_or_default()
     }
 
     /// Whether the message continues a task.

@@ -38,7 +38,7 @@ pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUp
 pub use fault::read_response;
 pub use json::Struct;
 pub use life_cycle::TransitionRefused;
-pub use log::{Event, EventKind, FoldError};
+pub use log::{Event, EventKind, FoldError, SendDetails};
 pub use message::{Artifact, Message};
 pub use methods::{Call, Capability, CustomCall, HttpRule, Method};
 pub use part::{Content, Part};

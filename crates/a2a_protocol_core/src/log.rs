@@ -32,6 +32,8 @@ pub enum EventKind {
     },
     /// The caller said more. A task that required input is working again.
     Message(Arc<Message>),
+    /// What the request said besides its message, which is the event before.
+    Details(Arc<SendDetails>),
     /// The task has a new status.
     Status {
         /// The new state.
@@ -54,6 +56,15 @@ pub enum EventKind {
     Metadata(Box<Struct>),
     /// The caller wants it to stop.
     CancelRequested,
+}
+
+/// What a request to send a message says besides the message, for whoever answers it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SendDetails {
+    /// The request's metadata.
+    pub metadata: Option<Box<Struct>>,
+    /// The media types the caller can take; none said is any.
+    pub accepted_output_modes: Vec<String>,
 }
 
 impl EventKind {
@@ -85,9 +96,11 @@ impl Event {
                     metadata: None,
                 }))
             }
-            EventKind::Created { .. } | EventKind::Message(_) | EventKind::Metadata(_) | EventKind::CancelRequested => {
-                None
-            }
+            EventKind::Created { .. }
+            | EventKind::Message(_)
+            | EventKind::Details(_)
+            | EventKind::Metadata(_)
+            | EventKind::CancelRequested => None,
         }
     }
 }
@@ -166,7 +179,7 @@ pub fn apply(task: &mut Task, event: &Event) -> Result<(), FoldError> {
                 .get_or_insert_default()
                 .extend(members.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
-        EventKind::CancelRequested => {}
+        EventKind::CancelRequested | EventKind::Details(_) => {}
     }
     Ok(())
 }

@@ -265,7 +265,7 @@ fn errors_name_the_exact_path() {
         (r#""hi""#, "message: invalid type: string \"hi\", expected struct Message"),
         ("[]", "message: invalid type: sequence, expected struct Message"),
         (r#"{"messageId":5}"#, "message.messageId: invalid type: integer `5`, expected a string"),
-        (r#"{"parts":{}}"#, "message.parts: invalid type: map, expected a sequence"),
+        (r#"{"parts":{}}"#, "message.parts: invalid type: map, expected a list"),
         (r#"{"parts":[null]}"#, "message.parts[0]: invalid type: null, expected a part"),
         (r#"{"parts":["hi"]}"#, "message.parts[0]: invalid type: string \"hi\", expected a part"),
         (

@@ -107,10 +107,16 @@ fn a_status_replaces_the_one_before_and_its_message_goes_to_the_history() {
     assert_eq!(task.status.state, InputRequired);
     assert_eq!(task.status.message, Some(message("b")));
     assert_eq!(task.status.timestamp, Timestamp::from_millis(4));
+}
 
-    let task = folded([status(InputRequired, Some("b")), EventKind::Message(message("answer"))]);
-    assert_eq!(history(&task), ["first", "b", "answer"]);
-    assert_eq!((task.status.state, task.status.message), (InputRequired, None));
+#[test]
+fn a_callers_message_answers_the_status_before_it() {
+    for (before, after, time) in [(InputRequired, Working, 3), (AuthRequired, AuthRequired, 2), (Working, Working, 2)] {
+        let task = folded([status(before, Some("b")), EventKind::Message(message("answer"))]);
+        assert_eq!(history(&task), ["first", "b", "answer"]);
+        assert_eq!((task.status.state, task.status.message), (after, None));
+        assert_eq!(task.status.timestamp, Timestamp::from_millis(time));
+    }
 }
 
 #[test]

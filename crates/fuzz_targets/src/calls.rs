@@ -2,7 +2,6 @@
 
 use a2a_protocol_core::{Call, Error, http_json};
 use protocol_transport_core::jsonrpc::{self, Entry, Id, Incoming};
-use serde_json::Value;
 
 use crate::same_error;
 
@@ -59,8 +58,8 @@ pub(crate) fn http_json(data: &[u8]) {
     same_call(&route.call(query, &body).expect("what is written can be read"), &call);
 }
 
+/// As text: the parameters of an agent's own method may hold numbers that no `Value` can.
 fn same_call(one: &Call, other: &Call) {
-    let json = |call| serde_json::to_value::<&Call>(call).expect("a call can be written");
-    let (one, other): (Value, Value) = (json(one), json(other));
-    assert_eq!(one, other);
+    let json = |call: &Call| serde_json::to_string(call).expect("a call can be written");
+    assert_eq!(json(one), json(other));
 }

@@ -6,11 +6,11 @@ mod doubles;
 mod numbers;
 mod strict;
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 
 pub use self::doubles::Struct;
@@ -39,17 +39,38 @@ where
     Ok(optional(deserializer)?.unwrap_or_default())
 }
 
-/// Reads a list and gives back the spare capacity that growing it left over: lists are kept for
-/// as long as their task.
+/// Reads a list without spare capacity: lists are kept for as long as their task, and most of them
+/// have one item.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let list = Option::<Vec<Strict<T>>>::deserialize(deserializer)?.unwrap_or_default();
-    let mut list: Vec<T> = list.into_iter().map(|item| item.0).collect();
-    list.shrink_to_fit();
-    Ok(list)
+    Ok(Option::<List<T>>::deserialize(deserializer)?.map(|list| list.0).unwrap_or_default())
+}
+
+struct List<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let Some(Strict(first)) = seq.next_element()? else { return Ok(List(Vec::new())) };
+                let mut list = vec![first];
+                while let Some(Strict(item)) = seq.next_element()? {
+                    list.push(item);
+                }
+                list.shrink_to_fit();
+                Ok(List(list))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor(PhantomData))
+    }
 }
 
 /// Reads an optional text, empty meaning unset (proto3 cannot tell the two apart).

@@ -37,7 +37,7 @@ impl Shared {
                 let ends = (!running).then_some(&TaskState::Canceled);
                 let event = Event { time: self.host.clock.now(), kind };
                 match self.storage.append(&scope, id, snapshot.revision, vec![event]).await {
-                    Ok(revision) => live.advance(revision, ends),
+                    Ok(revision) => live.advance(revision, ends.map(|state| (revision, state))),
                     Err(StorageError::Conflict { .. }) => continue,
                     Err(error) => return Err(failed(error)),
                 }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{CallContext, Claim, Claimed, Revision, Scope, Snapshot, TaskId};
-use a2a_protocol_core::{Error, EventKind, Message};
+use a2a_app_ports::{Claim, Claimed, Revision, Scope, Snapshot, TaskId};
+use a2a_protocol_core::{Error, EventKind};
 use sha2::{Digest, Sha256};
 
 use super::{
     READ_AT_ONCE, Shared, failed,
     live::Live,
-    send::{Accepted, Sending},
+    send::{Accepted, Incoming, Sending},
 };
 
 impl Shared {
@@ -17,15 +17,13 @@ impl Shared {
     /// join that.
     pub(super) async fn accept_once(
         self: &Arc<Self>,
-        context: CallContext,
-        scope: Scope,
-        id: TaskId,
-        message: Message,
-        follow_up: Option<(TaskId, Snapshot)>,
-        immediately: bool,
+        mut incoming: Incoming,
+        follow_up: Option<Snapshot>,
     ) -> Result<Accepted, Error> {
-        let message_id: Arc<str> = message.message_id.as_str().into();
-        let digest: [u8; 32] = Sha256::digest(serde_json::to_vec(&message).map_err(Error::internal)?).into();
+        let (scope, id) = (incoming.scope.clone(), incoming.id);
+        let message_id: Arc<str> = incoming.message.message_id.as_str().into();
+        let said = serde_json::to_vec(&incoming.message).map_err(Error::internal)?;
+        let digest: [u8; 32] = Sha256::digest(said).into();
         let mine = Claiming::new(self.live.enter(id));
         let mut watching: Option<Arc<Live>> = None;
         loop {
@@ -54,10 +52,9 @@ impl Shared {
                 _ => watching = Some(self.live.enter(first)),
             }
         }
-        let begun = match follow_up {
-            Some((id, snapshot)) => self.follow_up(context, scope.clone(), id, snapshot, message).await,
-            None => self.begin(context, scope.clone(), id, message, immediately, Some(message_id.clone())).await,
-        };
+        // Only a new task can be answered without one; a follow-up has its task to join.
+        incoming.claim = follow_up.is_none().then(|| message_id.clone());
+        let begun = self.take(incoming, follow_up).await;
         if begun.is_err() {
             self.storage.settle(&scope, &message_id, id, None).await.map_err(failed)?;
         }

@@ -126,16 +126,16 @@ impl Live {
         lock(&self.slot).running
     }
 
-    /// The log has grown to this revision, its newest event being this status, if it is one.
-    pub(crate) fn advance(&self, revision: Revision, state: Option<&TaskState>) {
+    /// The log has grown to this revision, with a change of state at this place, if there was one.
+    pub(crate) fn advance(&self, revision: Revision, state: Option<(Revision, &TaskState)>) {
         {
             let mut slot = lock(&self.slot);
             slot.revision = slot.revision.max(revision);
-            if let Some(state) = state
-                && revision > slot.state_revision
+            if let Some((place, state)) = state
+                && place > slot.state_revision
             {
                 slot.state = state.clone();
-                slot.state_revision = revision;
+                slot.state_revision = place;
             }
         }
         self.notify();

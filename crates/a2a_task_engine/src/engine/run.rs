@@ -15,7 +15,7 @@ use a2a_app_ports::{
     Answers, BoxFuture, CallContext, Effect, HandlerError, Revision, Run, Scope, StorageError, TaskId, TaskUpdater,
     Turn,
 };
-use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, TaskState};
+use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, SendDetails, TaskState};
 use futures::{future::poll_fn, lock::Mutex as AsyncMutex};
 
 use super::{
@@ -58,12 +58,15 @@ struct Log {
     revision: Revision,
     state: TaskState,
     /// The creation, until the first event is stored along with it.
-    pending: Option<Event>,
+    pending: Vec<Event>,
     /// Whether the run has answered without a task.
     answered: bool,
     /// Messages that came while a turn was running.
-    queue: VecDeque<(Revision, Arc<Message>)>,
+    queue: VecDeque<(Revision, Said)>,
 }
+
+/// A message, and what its request said besides.
+pub(crate) type Said = (Arc<Message>, Option<Arc<SendDetails>>);
 
 /// How a turn ended.
 enum Ended {
@@ -74,22 +77,22 @@ enum Ended {
 }
 
 impl TaskRun {
-    /// A run that begins a task by this event, which is stored with the first one that follows.
-    pub(crate) fn begin(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, created: Event) -> Arc<Self> {
-        let log = Log {
-            revision: 0,
-            state: TaskState::Submitted,
-            pending: Some(created),
-            answered: false,
-            queue: VecDeque::new(),
-        };
+    /// A run that begins a task by these events, which are stored with the first one that follows.
+    pub(crate) fn begin(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, created: Vec<Event>) -> Arc<Self> {
+        let log =
+            Log { revision: 0, state: TaskState::Submitted, pending: created, answered: false, queue: VecDeque::new() };
         Arc::new(Self::new(engine, subject, live, log, false))
     }
 
     /// A run that goes on with a task whose log and messages were taken up to this revision.
     pub(crate) fn resume(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, taken: Revision) -> Arc<Self> {
-        let log =
-            Log { revision: taken, state: TaskState::Working, pending: None, answered: false, queue: VecDeque::new() };
+        let log = Log {
+            revision: taken,
+            state: TaskState::Working,
+            pending: Vec::new(),
+            answered: false,
+            queue: VecDeque::new(),
+        };
         Arc::new(Self::new(engine, subject, live, log, true))
     }
 
@@ -123,19 +126,20 @@ impl TaskRun {
     /// Stores the creation now, for callers that want the task before the handler has begun.
     pub(crate) async fn create(&self) -> Result<(), StorageError> {
         let mut log = self.log.lock().await;
-        match log.pending.clone() {
-            Some(created) => self.store(&mut log, vec![created]).await,
-            None => Ok(()),
+        if log.pending.is_empty() {
+            return Ok(());
         }
+        let created = log.pending.clone();
+        self.store(&mut log, created).await
     }
 
     /// Runs the turn of this message, and the turns of those that queue up behind it. Of a resumed
     /// run the first message is in the log.
-    pub(crate) async fn go(self: Arc<Self>, first: Option<Arc<Message>>) {
-        let mut message = first;
+    pub(crate) async fn go(self: Arc<Self>, first: Option<Said>) {
+        let mut said = first;
         loop {
-            let (message_of_turn, history) = match message.take() {
-                Some(message) => (message, Vec::new()),
+            let (message, history) = match said.take() {
+                Some(said) => (said, Vec::new()),
                 None => match self.next_turn().await {
                     Ok(Some(turn)) => turn,
                     Ok(None) => break,
@@ -145,7 +149,7 @@ impl TaskRun {
                     }
                 },
             };
-            let ended = self.turn(message_of_turn, history).await;
+            let ended = self.turn(message, history).await;
             match self.settle(ended).await {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -158,7 +162,7 @@ impl TaskRun {
     }
 
     /// One call of the handler, to its end, its cancellation or its time limit.
-    async fn turn(self: &Arc<Self>, message: Arc<Message>, history: Vec<Arc<Message>>) -> Ended {
+    async fn turn(self: &Arc<Self>, message: Said, history: Vec<Arc<Message>>) -> Ended {
         let Subject { name, context_id, skill, context, .. } = &self.subject;
         let run: Arc<dyn Run> = self.clone();
         let turn = Turn::new(
@@ -230,7 +234,7 @@ impl TaskRun {
             Ended::Returned(Ok(())) => None,
             Ended::Returned(Err(error)) => {
                 self.report("handler failed", &error);
-                if log.pending.is_some() && self.subject.skill.answers != Answers::Task {
+                if !log.pending.is_empty() && self.subject.skill.answers != Answers::Task {
                     let error = Error::new(ErrorKind::Internal, error.message().to_owned());
                     return self.answer(&mut log, Err(error)).await;
                 }
@@ -238,7 +242,7 @@ impl TaskRun {
             }
             Ended::Panicked(panic) => {
                 tracing::error!(task = %self.subject.name, skill = %self.subject.skill.id, panic, "handler panicked");
-                if log.pending.is_some() && self.subject.skill.answers != Answers::Task {
+                if !log.pending.is_empty() && self.subject.skill.answers != Answers::Task {
                     return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, AGENT_FAILED))).await;
                 }
                 Some((TaskState::Failed, Some(AGENT_FAILED.to_owned())))
@@ -249,7 +253,7 @@ impl TaskRun {
                 Some((TaskState::Failed, Some(format!("the agent did not finish within {limit:?}"))))
             }
         };
-        if log.pending.is_some() && self.subject.skill.answers == Answers::Message {
+        if !log.pending.is_empty() && self.subject.skill.answers == Answers::Message {
             tracing::error!(skill = %self.subject.skill.id, "handler returned without a reply");
             let error = Error::new(ErrorKind::Internal, "the agent gave no answer");
             return self.answer(&mut log, Err(error)).await;
@@ -288,7 +292,7 @@ impl TaskRun {
     }
 
     /// Takes the message of the next turn from the log, with what was said before it.
-    async fn next_turn(&self) -> Result<Option<(Arc<Message>, Vec<Arc<Message>>)>, StorageError> {
+    async fn next_turn(&self) -> Result<Option<(Said, Vec<Arc<Message>>)>, StorageError> {
         let mut log = self.log.lock().await;
         let (revision, message) = loop {
             self.refresh(&mut log).await?;
@@ -307,14 +311,14 @@ impl TaskRun {
         let snapshot = snapshot.ok_or(StorageError::NotFound)?;
         self.live.take(revision);
         let history = &snapshot.task.history;
-        let place = history.iter().rposition(|said| said.message_id == message.message_id);
+        let place = history.iter().rposition(|said| said.message_id == message.0.message_id);
         let history = history[..place.unwrap_or(history.len())].to_vec();
         Ok(Some((message, history)))
     }
 
     /// Reads what others have appended.
     async fn refresh(&self, log: &mut Log) -> Result<(), StorageError> {
-        if log.pending.is_some() {
+        if !log.pending.is_empty() {
             return Ok(());
         }
         loop {
@@ -327,9 +331,14 @@ impl TaskRun {
                 match event.kind {
                     EventKind::Status { state, .. } => log.state = state,
                     EventKind::Message(message) => {
-                        log.queue.push_back((log.revision, message));
+                        log.queue.push_back((log.revision, (message, None)));
                         if log.state == TaskState::InputRequired {
                             log.state = TaskState::Working;
+                        }
+                    }
+                    EventKind::Details(details) => {
+                        if let Some((_, said)) = log.queue.back_mut() {
+                            said.1 = Some(details);
                         }
                     }
                     EventKind::CancelRequested => {
@@ -360,10 +369,8 @@ impl TaskRun {
 
     async fn try_append(&self, log: &mut Log, kind: EventKind) -> Result<(), StorageError> {
         let event = Event { time: self.engine.host.clock.now(), kind };
-        let events = match log.pending.clone() {
-            Some(created) => vec![created, event],
-            None => vec![event],
-        };
+        let mut events = log.pending.clone();
+        events.push(event);
         self.store(log, events).await
     }
 
@@ -380,13 +387,13 @@ impl TaskRun {
                 StorageError::Conflict { .. } => StorageError::Failed("a random task id was taken".into()),
                 other => other,
             })?;
-            log.pending = None;
+            log.pending = Vec::new();
             self.live.take(1);
             self.created.store(true, Ordering::SeqCst);
         } else {
             log.revision = self.engine.storage.append(scope, *id, log.revision, events).await?;
         }
-        self.live.advance(log.revision, state.as_ref());
+        self.live.advance(log.revision, state.as_ref().map(|state| (log.revision, state)));
         if let Some(state) = state {
             log.state = state;
         }
@@ -439,7 +446,7 @@ impl Run for TaskRun {
         Box::pin(async move {
             {
                 let mut log = self.log.lock().await;
-                let undecided = log.pending.is_some();
+                let undecided = !log.pending.is_empty();
                 let answers = self.subject.skill.answers;
                 if log.answered {
                     return Err(HandlerError::new("the message is answered"));
@@ -483,7 +490,7 @@ impl Run for TaskRun {
                     {
                         tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
                     }
-                    if let Some((revision, message)) = log.queue.pop_front() {
+                    if let Some((revision, (message, _))) = log.queue.pop_front() {
                         self.live.take(revision);
                         return message;
                     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use a2a_app_ports::{Answers, CallContext, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{
-    Error, ErrorKind, Event, EventKind, Message, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
-    TaskState, extensions::IDEMPOTENT_SEND, log,
+    Error, ErrorKind, Event, EventKind, Message, SendDetails, SendMessageRequest, SendMessageResponse, StreamEvent,
+    StreamResponse, TaskState, extensions::IDEMPOTENT_SEND, log,
 };
 use futures::stream;
 
@@ -109,39 +109,54 @@ impl Shared {
     async fn accept(
         self: &Arc<Self>,
         context: CallContext,
-        mut request: SendMessageRequest,
+        request: SendMessageRequest,
         immediately: bool,
     ) -> Result<Accepted, Error> {
-        if request.configuration.as_ref().is_some_and(|wanted| wanted.task_push_notification_config.is_some()) {
+        let configuration = request.configuration.unwrap_or_default();
+        if configuration.task_push_notification_config.is_some() {
             return Err(push_not_supported());
         }
         let scope = self.scope(&context, request.tenant.as_deref());
-        let message = std::mem::take(&mut request.message);
-        let follow_up = match &message.task_id {
+        let follow_up = match &request.message.task_id {
             Some(name) => Some(self.find(&scope, name).await?),
             None => None,
         };
         let id = follow_up.as_ref().map_or_else(|| self.new_id(), |(id, _)| *id);
-        if context.has_extension(IDEMPOTENT_SEND) {
-            return self.accept_once(context, scope, id, message, follow_up, immediately).await;
+        let follow_up = follow_up.map(|(_, snapshot)| snapshot);
+        let details =
+            SendDetails { metadata: request.metadata, accepted_output_modes: configuration.accepted_output_modes };
+        let once = context.has_extension(IDEMPOTENT_SEND);
+        let incoming = Incoming {
+            scope,
+            id,
+            message: request.message,
+            details: (details != SendDetails::default()).then(|| Arc::new(details)),
+            context: Arc::new(context),
+            immediately,
+            claim: None,
+        };
+        if once {
+            return self.accept_once(incoming, follow_up).await;
         }
+        self.take(incoming, follow_up).await.map(Accepted::Sending)
+    }
+
+    /// Begins the task of a message, or adds it to the task as it was found.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        incoming: Incoming,
+        follow_up: Option<Snapshot>,
+    ) -> Result<Sending, Error> {
         match follow_up {
-            Some((id, snapshot)) => self.follow_up(context, scope, id, snapshot, message).await.map(Accepted::Sending),
-            None => self.begin(context, scope, id, message, immediately, None).await.map(Accepted::Sending),
+            Some(snapshot) => self.follow_up(incoming, snapshot).await,
+            None => self.begin(incoming).await,
         }
     }
 
     /// Begins the run of a new task's message. The task itself is stored with the first effect of
     /// the handler, or when that waits for something, or now if it is wanted immediately.
-    pub(super) async fn begin(
-        self: &Arc<Self>,
-        context: CallContext,
-        scope: Scope,
-        id: TaskId,
-        mut message: Message,
-        immediately: bool,
-        claim: Option<Arc<str>>,
-    ) -> Result<Sending, Error> {
+    async fn begin(self: &Arc<Self>, incoming: Incoming) -> Result<Sending, Error> {
+        let Incoming { scope, id, mut message, details, context, immediately, claim } = incoming;
         let skill = skills::choose(&self.skills, &message)?.clone();
         skills::check_media_types(&self.card, &skill, &message)?;
         let name: Arc<str> = id.into();
@@ -150,15 +165,20 @@ impl Shared {
             message.task_id = Some(name.clone());
         }
         let message = Arc::new(message);
-        let created =
-            EventKind::Created { context_id: context_id.clone(), skill: skill.id.clone(), message: message.clone() };
-        let created = Event { time: self.host.clock.now(), kind: created };
+        let event = |kind| Event { time: self.host.clock.now(), kind };
+        let created = event(EventKind::Created {
+            context_id: context_id.clone(),
+            skill: skill.id.clone(),
+            message: message.clone(),
+        });
+        let mut events = vec![created.clone()];
+        events.extend(details.clone().map(|details| event(EventKind::Details(details))));
         let creates_now = immediately && skill.answers == Answers::Task;
-        let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context: Arc::new(context), claim };
+        let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim };
         let live = self.live.enter(id);
         live.start();
-        let run = TaskRun::begin(self.clone(), subject, live.clone(), created.clone());
-        let drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some(message))));
+        let run = TaskRun::begin(self.clone(), subject, live.clone(), events);
+        let drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some((message, details)))));
         if creates_now {
             run.create().await.map_err(failed)?;
         }
@@ -166,17 +186,11 @@ impl Shared {
     }
 
     /// Adds a message to a task, and runs it unless somebody does.
-    pub(super) async fn follow_up(
-        self: &Arc<Self>,
-        context: CallContext,
-        scope: Scope,
-        id: TaskId,
-        mut snapshot: Snapshot,
-        mut message: Message,
-    ) -> Result<Sending, Error> {
+    async fn follow_up(self: &Arc<Self>, incoming: Incoming, mut snapshot: Snapshot) -> Result<Sending, Error> {
+        let Incoming { scope, id, mut message, details, context, .. } = incoming;
         let live = self.live.enter(id);
-        let task_context = snapshot.task.context_id.clone();
-        if message.context_id.as_ref().is_some_and(|context_id| *context_id != task_context) {
+        let context_id = snapshot.task.context_id.clone();
+        if message.context_id.as_ref().is_some_and(|named| *named != context_id) {
             return Err(Error::invalid(
                 "message.contextId",
                 "is not the context of the task that message.taskId names",
@@ -186,18 +200,20 @@ impl Shared {
             Error::new(ErrorKind::UnsupportedOperation, format!("the skill {:?} is no longer offered", snapshot.skill))
         })?;
         skills::check_media_types(&self.card, &skill, &message)?;
-        message.context_id = Some(task_context.clone());
+        message.context_id = Some(context_id.clone());
         let name = snapshot.task.id.clone();
         let message = Arc::new(message);
-        let place = loop {
+        let grown = loop {
             live.observe(snapshot.revision, &snapshot.task.status.state);
             if snapshot.task.status.state.is_terminal() {
                 let text = format!("the task has ended as {} and takes no more messages", snapshot.task.status.state);
                 return Err(Error::new(ErrorKind::UnsupportedOperation, text));
             }
-            let said = Event { time: self.host.clock.now(), kind: EventKind::Message(message.clone()) };
-            match self.storage.append(&scope, id, snapshot.revision, vec![said]).await {
-                Ok(place) => break place,
+            let event = |kind| Event { time: self.host.clock.now(), kind };
+            let mut events = vec![event(EventKind::Message(message.clone()))];
+            events.extend(details.clone().map(|details| event(EventKind::Details(details))));
+            match self.storage.append(&scope, id, snapshot.revision, events).await {
+                Ok(grown) => break grown,
                 Err(StorageError::Conflict { .. }) => {
                     let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;
                     snapshot = newer.ok_or_else(|| Error::task_not_found(&name))?;
@@ -205,18 +221,31 @@ impl Shared {
                 Err(error) => return Err(failed(error)),
             }
         };
+        let place = snapshot.revision + 1;
         let resumed = snapshot.task.status.state == TaskState::InputRequired;
-        live.advance(place, resumed.then_some(&TaskState::Working));
+        live.advance(grown, resumed.then_some((place, &TaskState::Working)));
         let work = live.start().then(|| {
-            let scope = scope.clone();
-            let context = Arc::new(context);
-            let subject = Subject { id, name, context_id: task_context, scope, skill, context, claim: None };
+            let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim: None };
             let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken);
             let drive = Drive::new(self.clone(), Box::pin(run.clone().go(None)));
             (run, drive)
         });
         Ok(Sending { scope, id, live, message: place, created: None, work })
     }
+}
+
+/// A message that is to be taken.
+pub(super) struct Incoming {
+    pub(super) scope: Scope,
+    /// The task it continues, or is to begin.
+    pub(super) id: TaskId,
+    pub(super) message: Message,
+    pub(super) details: Option<Arc<SendDetails>>,
+    pub(super) context: Arc<CallContext>,
+    /// Whether the caller wants the task as soon as it exists.
+    pub(super) immediately: bool,
+    /// The message id that is claimed for it.
+    pub(super) claim: Option<Arc<str>>,
 }
 
 /// What became of a message.

@@ -37,6 +37,9 @@ pub(super) fn of_event(event: &Event) -> usize {
             }
             // An artifact is shared with the task; a chunk is copied into the artifact it belongs to.
             EventKind::Artifact { artifact, append, .. } => of_artifact(artifact) * (1 + usize::from(*append)),
+            EventKind::Details(details) => {
+                of_metadata(details.metadata.as_deref()) + of_texts(&details.accepted_output_modes)
+            }
             EventKind::Metadata(members) => 2 * of_metadata(Some(members)),
             _ => 0,
         }

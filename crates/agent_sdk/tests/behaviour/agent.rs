@@ -56,6 +56,12 @@ fn word(text: &str, index: usize) -> &str {
 
 async fn act(gates: Gates, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
     let text = turn.text();
+    if text == "details" {
+        let metadata = turn.request_metadata().and_then(|metadata| metadata["trace"].as_str()).unwrap_or("none");
+        let told = format!("{metadata} {}", turn.accepted_output_modes().join(","));
+        task.artifact("details").write(told).await?;
+        return task.input_required("more details?").await;
+    }
     if turn.is_follow_up() {
         let heard = turn.history.iter().map(|message| message.text()).collect::<Vec<_>>().join("|");
         task.artifact("answer").write(format!("{text} after {heard}")).await?;

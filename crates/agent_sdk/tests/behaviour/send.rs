@@ -214,6 +214,26 @@ async fn metadata_of_a_task_is_set(binding: Binding) {
     world.end().await;
 }
 
+async fn what_a_request_says_besides_its_message_reaches_the_handler(binding: Binding) {
+    let world = World::new(binding).await;
+    let request = |message, trace: &str| {
+        let mut request = SendMessageRequest::new(message);
+        request.metadata.get_or_insert_default().insert("trace".to_owned(), trace.into());
+        let configuration = request.configuration.get_or_insert_default();
+        configuration.accepted_output_modes = vec!["text/plain".to_owned(), "image/png".to_owned()];
+        request
+    };
+    let first = request(world.message("details"), "one");
+    let SendMessageResponse::Task(task) = world.send_request(first).await.unwrap() else { panic!("a message") };
+    assert_eq!(task.artifact("details").unwrap().text(), "one text/plain,image/png");
+    let second = request(world.to_task(&task, "details"), "two");
+    let SendMessageResponse::Task(task) = world.send_request(second).await.unwrap() else { panic!("a message") };
+    assert_eq!(task.artifact("details").unwrap().text(), "two text/plain,image/png");
+    let task = world.task(world.to_task(&task, "details")).await;
+    assert_eq!(task.artifact("details").unwrap().text(), "none ");
+    world.end().await;
+}
+
 async fn a_long_burst_of_chunks_arrives_whole(binding: Binding) {
     let world = World::new(binding).await;
     let task = world.task(world.message("chunks 3000")).await;
@@ -240,5 +260,6 @@ crate::over_all_bindings!(
     history_is_as_long_as_asked_for,
     a_context_of_the_callers_choice_is_kept,
     metadata_of_a_task_is_set,
+    what_a_request_says_besides_its_message_reaches_the_handler,
     a_long_burst_of_chunks_arrives_whole,
 );
