@@ -107,3 +107,28 @@ fn the_tour_shows_every_step_and_its_result() {
         rest = &rest[place + step.len()..];
     }
 }
+
+#[test]
+fn every_test_that_the_compliance_list_names_exists() {
+    fn sources(directory: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("rs") => text.push_str(&std::fs::read_to_string(&path).unwrap()),
+                _ if path.is_dir() => sources(&path, text),
+                _ => {}
+            }
+        }
+    }
+    let mut text = String::new();
+    for directory in ["src", "tests"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(directory), &mut text);
+    }
+    let list = include_str!("../../../docs/cli-compliance.md");
+    let named = list.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 2);
+    let named: Vec<&str> =
+        named.filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')).collect();
+    assert!(named.len() > 50, "the list is read: {named:?}");
+    let missing: Vec<&&str> = named.iter().filter(|name| !text.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
