@@ -103,7 +103,7 @@ pub trait Run: Send + Sync {
 
     /// Resolves once the task is to be cancelled. From the first call on, the handler is given the
     /// grace period to tidy up instead of being dropped.
-    fn cancelled(&self) -> BoxFuture<'_, ()>;
+    fn cancelled(self: Arc<Self>) -> BoxFuture<'static, ()>;
 
     /// The next message that the caller sent while the handler runs; waits for one.
     fn next_message(&self) -> BoxFuture<'_, Arc<Message>>;
@@ -169,8 +169,7 @@ impl Turn {
     /// Resolves once the task is to be cancelled. A handler that calls this gets a grace period to
     /// tidy up before it is dropped; any other is dropped at once.
     pub fn cancelled(&self) -> impl Future<Output = ()> + MaybeSend + use<> {
-        let run = self.run.clone();
-        async move { run.cancelled().await }
+        self.run.clone().cancelled()
     }
 
     /// Takes the next message that the caller sends to this task while the handler runs, which

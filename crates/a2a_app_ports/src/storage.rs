@@ -266,8 +266,8 @@ pub trait TaskStorage: Send + Sync {
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>>;
 
     /// Says how a message that is claimed for this task was answered without it: by this message, or,
-    /// with `None`, not at all, so that the id is free again. A claim for another task, or none, is
-    /// left as it is.
+    /// with `None`, not at all, so that the id is free again. A claim that is answered already, or is
+    /// for another task, is left as it is.
     ///
     /// # Errors
     /// Only `Failed`.

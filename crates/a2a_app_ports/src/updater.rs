@@ -235,8 +235,10 @@ impl ArtifactWriter {
             return Err(HandlerError::new("an artifact needs at least one part"));
         }
         // Only the first chunk says what the artifact is; the others name its id.
-        let next = Artifact::new(self.artifact.artifact_id.clone(), Vec::new());
-        let mut artifact = if self.begun { next } else { std::mem::replace(&mut self.artifact, next) };
+        let mut artifact = match self.begun {
+            true => Artifact::new(self.artifact.artifact_id.clone(), Vec::new()),
+            false => self.artifact.clone(),
+        };
         artifact.parts = parts.0;
         let kind = EventKind::Artifact { artifact: Arc::new(artifact), append: self.begun, last_chunk };
         self.run.record(Effect::Event(kind)).await?;

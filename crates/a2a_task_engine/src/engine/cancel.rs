@@ -5,7 +5,7 @@ use std::sync::Arc;
 use a2a_app_ports::{CallContext, Reply, StorageError, TaskId};
 use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, TaskState};
 
-use super::{Shared, drive::Drive, failed};
+use super::{Shared, failed};
 
 impl Shared {
     /// Stops a task and returns once it has ended. Cancellations at the same time join; a task that
@@ -45,8 +45,7 @@ impl Shared {
             asked = true;
             if running {
                 live.cancel.request();
-                let mut nothing = Drive::new(self.clone(), Box::pin(async {}));
-                nothing.until(&live, || !live.is_running()).await;
+                live.until(|| !live.is_running()).await;
             }
         }
     }

@@ -22,12 +22,15 @@ impl Shared {
     ) -> Result<Accepted, Error> {
         let (scope, id) = (incoming.scope.clone(), incoming.id);
         let message_id: Arc<str> = incoming.message.message_id.as_str().into();
-        let said = serde_json::to_vec(&incoming.message).map_err(Error::internal)?;
+        let details = incoming.details.as_ref().map(|details| (&details.metadata, &details.accepted_output_modes));
+        let said = serde_json::to_vec(&(&incoming.message, details)).map_err(Error::internal)?;
         let digest: [u8; 32] = Sha256::digest(said).into();
         let mine = Claiming::new(self.live.enter(id));
         let mut watching: Option<Arc<Live>> = None;
         loop {
             let listener = watching.as_ref().map(|live| live.listen());
+            // Asked before looking: what is done after the question is found by the look.
+            let busy = watching.as_ref().is_some_and(|live| live.is_busy(live.id() == id));
             let now = self.host.clock.now();
             let expires = now.plus(self.options.claim_time);
             let claim = Claim { message_id: (&*message_id).into(), digest, task: id, now, expires };
@@ -43,8 +46,8 @@ impl Shared {
                 return Ok(Accepted::Sending(sending));
             }
             match (&watching, listener) {
-                (Some(live), Some(listener)) if live.is_busy(first == id) => listener.await,
-                (Some(_), Some(_)) => {
+                (Some(live), Some(listener)) if busy && live.id() == first => listener.await,
+                (Some(live), Some(_)) if live.id() == first => {
                     // Whoever claimed it first never came to send it.
                     self.storage.settle(&scope, &message_id, first, None).await.map_err(failed)?;
                     watching = None;

@@ -1,6 +1,10 @@
 //! Who does the work of a run.
 
-use std::{pin::pin, sync::Arc, task::Poll};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use a2a_app_ports::BoxFuture;
 use futures::future::poll_fn;
@@ -26,7 +30,7 @@ impl Drive {
 
     /// Polls the work while it is here; whether it is done or given away cannot be told apart, and
     /// need not be.
-    pub(crate) fn poll(&mut self, cx: &mut std::task::Context<'_>) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
         let Some(work) = &mut self.work else { return };
         if work.as_mut().poll(cx).is_ready() {
             self.work = None;
@@ -38,6 +42,12 @@ impl Drive {
         }
     }
 
+    /// Does none of it.
+    pub(crate) fn forget(&mut self) {
+        self.work = None;
+    }
+
+    /// Gives the work away.
     pub(crate) fn hand_over(&mut self) {
         if let Some(work) = self.work.take() {
             self.engine.host.spawner.spawn(work);
@@ -68,5 +78,45 @@ impl Drive {
 impl Drop for Drive {
     fn drop(&mut self) {
         self.hand_over();
+    }
+}
+
+/// A future that goes on to its end even if whoever waits for it goes away: for steps that belong
+/// together, such as storing a message and seeing that somebody answers it.
+pub(crate) struct Whole<T: Send + 'static> {
+    steps: Option<BoxFuture<'static, T>>,
+    engine: Arc<Shared>,
+}
+
+impl<T: Send + 'static> Whole<T> {
+    pub(crate) fn new(engine: Arc<Shared>, steps: BoxFuture<'static, T>) -> Self {
+        engine.live.begin();
+        Self { steps: Some(steps), engine }
+    }
+}
+
+impl<T: Send + 'static> Future for Whole<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(steps) = &mut self.steps else { return Poll::Pending };
+        let done = steps.as_mut().poll(cx);
+        if done.is_ready() {
+            self.steps = None;
+            self.engine.live.end();
+        }
+        done
+    }
+}
+
+impl<T: Send + 'static> Drop for Whole<T> {
+    fn drop(&mut self) {
+        if let Some(steps) = self.steps.take() {
+            let engine = self.engine.clone();
+            self.engine.host.spawner.spawn(Box::pin(async move {
+                steps.await;
+                engine.live.end();
+            }));
+        }
     }
 }

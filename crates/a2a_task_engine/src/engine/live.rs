@@ -52,9 +52,21 @@ impl Registry {
         live
     }
 
-    /// How many handlers are running.
+    /// How many handlers are running, or about to.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)
+    }
+
+    /// Something begins that has to come to its end.
+    pub(crate) fn begin(&self) {
+        self.running.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It has come to its end.
+    pub(crate) fn end(&self) {
+        if self.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.idle.notify(usize::MAX);
+        }
     }
 
     /// Resolves when no handler is running.
@@ -95,8 +107,30 @@ pub(crate) struct Slot {
     pub(crate) state_revision: Revision,
     /// Up to where messages have been given to a handler.
     pub(crate) taken: Revision,
+    /// Messages that waited for their turn: where they are, and how long the log was when it came.
+    waited: Vec<(Revision, Revision)>,
     /// Whether a handler runs here.
     pub(crate) running: bool,
+    /// Whether the last run came to nothing: the storage failed it.
+    pub(crate) abandoned: bool,
+}
+
+impl Slot {
+    /// How long the log was when the message at this place was given to a handler.
+    fn began(&self, message: Revision) -> Option<Revision> {
+        let waited = || self.waited.iter().find(|(place, _)| *place == message).map(|(_, began)| *began);
+        (message <= self.taken).then(|| waited().unwrap_or(message))
+    }
+
+    /// Whether the task has paused in, or after, the turn of the message at this place.
+    pub(crate) fn has_paused_after(&self, message: Revision) -> bool {
+        self.state.is_interrupted() && self.is_after(message, self.state_revision)
+    }
+
+    /// Whether the event at `place` belongs to the turn of the message, or to a later one.
+    pub(crate) fn is_after(&self, message: Revision, place: Revision) -> bool {
+        self.began(message).is_some_and(|began| place > began)
+    }
 }
 
 impl Live {
@@ -112,6 +146,10 @@ impl Live {
             shared: Mutex::default(),
             cancel: Cancel::default(),
         }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
     }
 
     pub(crate) fn slot(&self) -> Slot {
@@ -148,7 +186,7 @@ impl Live {
         if revision > slot.revision {
             slot.revision = revision;
         }
-        if revision > slot.state_revision {
+        if revision > slot.state_revision && slot.state != *state {
             slot.state = state.clone();
             slot.state_revision = revision;
         }
@@ -157,10 +195,13 @@ impl Live {
         }
     }
 
-    /// Messages up to here have been given to the handler.
-    pub(crate) fn take(&self, revision: Revision) {
+    /// Messages up to this place have been given to the handler, the log being so long by now.
+    pub(crate) fn take(&self, message: Revision, length: Revision) {
         let mut slot = lock(&self.slot);
-        slot.taken = slot.taken.max(revision);
+        if length > message {
+            slot.waited.push((message, length));
+        }
+        slot.taken = slot.taken.max(message);
     }
 
     /// Makes the caller the one who runs the task; `false` when somebody does already.
@@ -169,7 +210,8 @@ impl Live {
         let started = !slot.running;
         if started {
             slot.running = true;
-            self.registry.running.fetch_add(1, Ordering::SeqCst);
+            slot.abandoned = false;
+            self.registry.begin();
         }
         started
     }
@@ -185,11 +227,26 @@ impl Live {
             }
             slot.running = false;
         }
-        if self.registry.running.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.registry.idle.notify(usize::MAX);
-        }
+        self.registry.end();
         self.notify();
         true
+    }
+
+    /// The run has come to nothing; whoever waits for it is to know.
+    pub(crate) fn abandon(&self) {
+        lock(&self.slot).abandoned = true;
+        self.stop(Revision::MAX);
+    }
+
+    /// Waits until `done`, which is asked again after every change.
+    pub(crate) async fn until(&self, mut done: impl FnMut() -> bool) {
+        loop {
+            let listener = self.listen();
+            if done() {
+                return;
+            }
+            listener.await;
+        }
     }
 
     /// Wakes whoever waits; one atomic load when nobody does.
@@ -294,8 +351,13 @@ impl Cancel {
         self.runner.register(waker);
     }
 
-    pub(crate) async fn wait(&self) {
+    /// The handler wants to tidy up.
+    pub(crate) fn expect(&self) {
         self.awaited.store(true, Ordering::SeqCst);
+    }
+
+    /// Resolves once the cancellation is requested.
+    pub(crate) async fn requested(&self) {
         loop {
             let listener = self.signal.listen();
             if self.is_requested() {

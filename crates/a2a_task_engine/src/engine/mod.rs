@@ -209,6 +209,11 @@ fn failed(error: StorageError) -> Error {
     Error::internal(error)
 }
 
+/// For those who wait for a run that came to nothing; why is in the log.
+fn abandoned() -> Error {
+    Error::new(ErrorKind::Internal, "the agent failed; its log says why")
+}
+
 fn unsupported(method: &str) -> Error {
     Error::new(ErrorKind::UnsupportedOperation, format!("{method} is not supported"))
 }

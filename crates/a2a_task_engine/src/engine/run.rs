@@ -59,14 +59,34 @@ struct Log {
     state: TaskState,
     /// The creation, until the first event is stored along with it.
     pending: Vec<Event>,
-    /// Whether the run has answered without a task.
-    answered: bool,
+    /// Whether a creation was begun: it may be stored although nobody waited for that.
+    creating: bool,
+    stage: Stage,
     /// Messages that came while a turn was running.
     queue: VecDeque<(Revision, Said)>,
 }
 
+impl Log {
+    fn new(revision: Revision, state: TaskState, pending: Vec<Event>) -> Self {
+        Self { revision, state, pending, creating: false, stage: Stage::Open, queue: VecDeque::new() }
+    }
+}
+
+/// What the handler may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// The run has answered without a task.
+    Answered,
+    /// Nobody runs the task, or another run does.
+    Over,
+}
+
 /// A message, and what its request said besides.
 pub(crate) type Said = (Arc<Message>, Option<Arc<SendDetails>>);
+
+/// The message of a turn, and what was said before it.
+type NextTurn = (Said, Vec<Arc<Message>>);
 
 /// How a turn ended.
 enum Ended {
@@ -79,33 +99,30 @@ enum Ended {
 impl TaskRun {
     /// A run that begins a task by these events, which are stored with the first one that follows.
     pub(crate) fn begin(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, created: Vec<Event>) -> Arc<Self> {
-        let log =
-            Log { revision: 0, state: TaskState::Submitted, pending: created, answered: false, queue: VecDeque::new() };
-        Arc::new(Self::new(engine, subject, live, log, false))
+        Self::new(engine, subject, live, Log::new(0, TaskState::Submitted, created))
     }
 
-    /// A run that goes on with a task whose log and messages were taken up to this revision.
-    pub(crate) fn resume(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, taken: Revision) -> Arc<Self> {
-        let log = Log {
-            revision: taken,
-            state: TaskState::Working,
-            pending: Vec::new(),
-            answered: false,
-            queue: VecDeque::new(),
-        };
-        Arc::new(Self::new(engine, subject, live, log, true))
+    /// A run that goes on with a task of this state, whose messages were taken up to this revision.
+    pub(crate) fn resume(
+        engine: Arc<Shared>,
+        subject: Subject,
+        live: Arc<Live>,
+        taken: Revision,
+        state: TaskState,
+    ) -> Arc<Self> {
+        Self::new(engine, subject, live, Log::new(taken, state, Vec::new()))
     }
 
-    fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log, created: bool) -> Self {
-        Self {
+    fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log) -> Arc<Self> {
+        Arc::new(Self {
             engine,
             subject,
             live,
+            created: AtomicBool::new(log.pending.is_empty()),
             log: AsyncMutex::new(log),
-            created: AtomicBool::new(created),
             records: AtomicU32::new(0),
             direct: Mutex::default(),
-        }
+        })
     }
 
     /// Whether the task exists.
@@ -130,34 +147,28 @@ impl TaskRun {
             return Ok(());
         }
         let created = log.pending.clone();
-        self.store(&mut log, created).await
+        match self.store(&mut log, created).await {
+            Err(StorageError::Conflict { .. }) => Ok(()),
+            stored => stored,
+        }
     }
 
     /// Runs the turn of this message, and the turns of those that queue up behind it. Of a resumed
     /// run the first message is in the log.
     pub(crate) async fn go(self: Arc<Self>, first: Option<Said>) {
-        let mut said = first;
+        let mut next = match first {
+            Some(said) => Ok(Some((said, Vec::new()))),
+            None => self.first_of_queue().await,
+        };
         loop {
-            let (message, history) = match said.take() {
-                Some(said) => (said, Vec::new()),
-                None => match self.next_turn().await {
-                    Ok(Some(turn)) => turn,
-                    Ok(None) => break,
-                    Err(error) => {
-                        self.give_up(error);
-                        break;
-                    }
-                },
-            };
-            let ended = self.turn(message, history).await;
-            match self.settle(ended).await {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    self.give_up(error);
-                    break;
+            next = match next {
+                Ok(Some((said, history))) => {
+                    let ended = self.turn(said, history).await;
+                    self.settle(ended).await
                 }
-            }
+                Ok(None) => return,
+                Err(error) => return self.give_up(error),
+            };
         }
     }
 
@@ -186,7 +197,7 @@ impl TaskRun {
             Ok(handler) => handler,
             Err(panic) => return Ended::Panicked(describe(&*panic)),
         };
-        poll_fn(move |cx| {
+        let ended = poll_fn(|cx| {
             let cancel = &self.live.cancel;
             cancel.register(cx.waker());
             if cancel.is_requested() {
@@ -209,7 +220,10 @@ impl TaskRun {
                 return Poll::Ready(Ended::TimedOut);
             }
             // The handler waits for something: a task is to exist by now.
-            if skill.answers == Answers::Task && !self.is_created() {
+            if self.is_created() {
+                // Nobody polls it any more: it must not stand in the queue for the log.
+                creation = None;
+            } else if skill.answers == Answers::Task {
                 let create = creation.get_or_insert_with(|| Box::pin(self.create()));
                 if let Poll::Ready(Err(error)) = create.as_mut().poll(cx) {
                     return Poll::Ready(Ended::Returned(Err(error.into())));
@@ -217,21 +231,31 @@ impl TaskRun {
             }
             Poll::Pending
         })
-        .await
+        .await;
+        match catch_unwind(AssertUnwindSafe(|| drop(handler))) {
+            Ok(()) => ended,
+            Err(panic) => {
+                let panic = describe(&*panic);
+                tracing::error!(task = %name, skill = %skill.id, panic, "handler panicked when it was dropped");
+                ended
+            }
+        }
     }
 
-    /// Records how a turn ended. `true` when another turn is to follow.
-    async fn settle(&self, ended: Ended) -> Result<bool, StorageError> {
+    /// Records how a turn ended, and takes the message of the next one, if it is here already.
+    async fn settle(&self, ended: Ended) -> Result<Option<NextTurn>, StorageError> {
         let mut log = self.log.lock().await;
-        if log.answered {
+        if log.stage == Stage::Answered {
             if let Ended::Returned(Err(error)) = &ended {
                 self.report("handler failed after its reply", error);
             }
             self.live.stop(Revision::MAX);
-            return Ok(false);
+            return Ok(None);
         }
         let end = match ended {
             Ended::Returned(Ok(())) => None,
+            // Whatever broke off, it was asked to.
+            Ended::Returned(Err(_)) if self.live.cancel.is_requested() => Some((TaskState::Canceled, None)),
             Ended::Returned(Err(error)) => {
                 self.report("handler failed", &error);
                 if !log.pending.is_empty() && self.subject.skill.answers != Answers::Task {
@@ -254,9 +278,9 @@ impl TaskRun {
             }
         };
         if !log.pending.is_empty() && self.subject.skill.answers == Answers::Message {
-            tracing::error!(skill = %self.subject.skill.id, "handler returned without a reply");
-            let error = Error::new(ErrorKind::Internal, "the agent gave no answer");
-            return self.answer(&mut log, Err(error)).await;
+            tracing::error!(skill = %self.subject.skill.id, "the handler ended without a reply");
+            let text = end.and_then(|(_, text)| text).unwrap_or_else(|| "the agent gave no answer".to_owned());
+            return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, text))).await;
         }
         loop {
             if self.live.revision() > log.revision {
@@ -269,7 +293,7 @@ impl TaskRun {
                 let next = match (&end, canceled) {
                     (Some(end), _) => Some(end.clone()),
                     (None, Some(canceled)) => Some(canceled),
-                    (None, None) if !log.queue.is_empty() => return Ok(true),
+                    (None, None) if !log.queue.is_empty() => return self.next_turn(&mut log).await,
                     (None, None) if log.state.is_interrupted() => None,
                     (None, None) => Some((TaskState::Completed, None)),
                 };
@@ -286,34 +310,52 @@ impl TaskRun {
                 }
             }
             if self.live.stop(log.revision) {
-                return Ok(false);
+                log.stage = Stage::Over;
+                return Ok(None);
             }
         }
     }
 
-    /// Takes the message of the next turn from the log, with what was said before it.
-    async fn next_turn(&self) -> Result<Option<(Said, Vec<Arc<Message>>)>, StorageError> {
+    /// The first turn of a run that goes on with a task.
+    async fn first_of_queue(&self) -> Result<Option<NextTurn>, StorageError> {
         let mut log = self.log.lock().await;
-        let (revision, message) = loop {
+        loop {
             self.refresh(&mut log).await?;
-            if !log.state.is_terminal()
-                && let Some(next) = log.queue.pop_front()
-            {
-                break next;
+            if !log.state.is_terminal() && !log.queue.is_empty() {
+                return self.next_turn(&mut log).await;
             }
             if self.live.stop(log.revision) {
+                log.stage = Stage::Over;
                 return Ok(None);
             }
-        };
-        // What the turn before asked for has been answered.
-        log.state = TaskState::Working;
+        }
+    }
+
+    /// Takes the message of the next turn, with what was said before it.
+    async fn next_turn(&self, log: &mut Log) -> Result<Option<NextTurn>, StorageError> {
+        let Some((place, said)) = log.queue.pop_front() else { return Ok(None) };
+        self.resume_work(log).await?;
+        self.live.take(place, log.revision);
         let snapshot = self.engine.storage.snapshot(&self.subject.scope, self.subject.id).await?;
         let snapshot = snapshot.ok_or(StorageError::NotFound)?;
-        self.live.take(revision);
-        let history = &snapshot.task.history;
-        let place = history.iter().rposition(|said| said.message_id == message.0.message_id);
-        let history = history[..place.unwrap_or(history.len())].to_vec();
-        Ok(Some((message, history)))
+        let later = |message: &Arc<Message>| {
+            message.message_id == said.0.message_id
+                || log.queue.iter().any(|(_, (queued, _))| queued.message_id == message.message_id)
+        };
+        let history = snapshot.task.history.iter().filter(|message| !later(message)).cloned().collect();
+        Ok(Some((said, history)))
+    }
+
+    /// Says in the log that a task which had paused is worked on: what it waited for is here, and
+    /// whoever looks now is not to answer once more.
+    async fn resume_work(&self, log: &mut Log) -> Result<(), StorageError> {
+        while log.state.is_interrupted() {
+            match self.try_append(log, EventKind::status(TaskState::Working)).await {
+                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
+                stored => stored?,
+            }
+        }
+        Ok(())
     }
 
     /// Reads what others have appended.
@@ -348,7 +390,8 @@ impl TaskRun {
                 }
             }
             if !more {
-                self.live.advance(log.revision, None);
+                self.live.observe(log.revision, &log.state);
+                self.live.notify();
                 return Ok(());
             }
         }
@@ -383,13 +426,21 @@ impl TaskRun {
         });
         let creates = log.revision == 0;
         if creates {
-            log.revision = self.engine.storage.create(scope, *id, events).await.map_err(|error| match error {
-                StorageError::Conflict { .. } => StorageError::Failed("a random task id was taken".into()),
-                other => other,
-            })?;
-            log.pending = Vec::new();
-            self.live.take(1);
-            self.created.store(true, Ordering::SeqCst);
+            let again = std::mem::replace(&mut log.creating, true);
+            match self.engine.storage.create(scope, *id, events).await {
+                Ok(revision) => log.revision = revision,
+                // An earlier try got there although nobody waited for it.
+                Err(StorageError::Conflict { .. }) if again => {
+                    self.note_creation(log);
+                    self.refresh(log).await?;
+                    return Err(StorageError::Conflict { current: log.revision });
+                }
+                Err(StorageError::Conflict { .. }) => {
+                    return Err(StorageError::Failed("a random task id was taken".into()));
+                }
+                Err(error) => return Err(error),
+            }
+            self.note_creation(log);
         } else {
             log.revision = self.engine.storage.append(scope, *id, log.revision, events).await?;
         }
@@ -400,11 +451,21 @@ impl TaskRun {
         Ok(())
     }
 
+    fn note_creation(&self, log: &mut Log) {
+        log.pending = Vec::new();
+        self.live.take(1, 1);
+        self.created.store(true, Ordering::SeqCst);
+    }
+
     /// Ends the run without a task.
-    async fn answer(&self, log: &mut Log, answer: Result<Arc<Message>, Error>) -> Result<bool, StorageError> {
+    async fn answer(
+        &self,
+        log: &mut Log,
+        answer: Result<Arc<Message>, Error>,
+    ) -> Result<Option<NextTurn>, StorageError> {
         self.say(log, answer).await?;
         self.live.stop(Revision::MAX);
-        Ok(false)
+        Ok(None)
     }
 
     /// Answers without a task; under a claim, repeats of the message get the same answer.
@@ -413,7 +474,7 @@ impl TaskRun {
         if let Some(message_id) = claim {
             self.engine.storage.settle(scope, message_id, *id, answer.as_ref().ok().cloned()).await?;
         }
-        log.answered = true;
+        log.stage = Stage::Answered;
         *lock(&self.direct) = Some(answer);
         self.live.notify();
         Ok(())
@@ -423,7 +484,37 @@ impl TaskRun {
     fn give_up(&self, error: StorageError) {
         tracing::error!(task = %self.subject.name, error = %Chain(&error), "the run is abandoned");
         lock(&self.direct).get_or_insert_with(|| Err(Error::internal(error)));
-        self.live.stop(Revision::MAX);
+        self.live.abandon();
+    }
+
+    /// A message that came while the turn is running. A failure to read shows itself at the next
+    /// record.
+    async fn take_queued(&self) -> Option<Arc<Message>> {
+        let mut log = self.log.lock().await;
+        if log.stage != Stage::Open {
+            return None;
+        }
+        let taken = async {
+            if self.live.revision() > log.revision {
+                self.refresh(&mut log).await?;
+            }
+            if log.state.is_terminal() || log.queue.is_empty() {
+                return Ok(None);
+            }
+            self.resume_work(&mut log).await?;
+            Ok::<_, StorageError>(log.queue.pop_front())
+        };
+        match taken.await {
+            Ok(taken) => {
+                let (place, (message, _)) = taken?;
+                self.live.take(place, log.revision);
+                Some(message)
+            }
+            Err(error) => {
+                tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
+                None
+            }
+        }
     }
 
     fn agent_message(&self, text: String) -> Arc<Message> {
@@ -448,8 +539,10 @@ impl Run for TaskRun {
                 let mut log = self.log.lock().await;
                 let undecided = !log.pending.is_empty();
                 let answers = self.subject.skill.answers;
-                if log.answered {
-                    return Err(HandlerError::new("the message is answered"));
+                match log.stage {
+                    Stage::Open => {}
+                    Stage::Answered => return Err(HandlerError::new("the message is answered")),
+                    Stage::Over => return Err(HandlerError::new("the turn is over")),
                 }
                 let kind = match effect {
                     Effect::Reply(mut message) if undecided && answers != Answers::Task => {
@@ -474,26 +567,17 @@ impl Run for TaskRun {
         })
     }
 
-    fn cancelled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.live.cancel.wait())
+    fn cancelled(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        self.live.cancel.expect();
+        Box::pin(async move { self.live.cancel.requested().await })
     }
 
     fn next_message(&self) -> BoxFuture<'_, Arc<Message>> {
         Box::pin(async move {
             loop {
                 let listener = self.live.listen();
-                {
-                    let mut log = self.log.lock().await;
-                    // A failure to read shows itself at the next record.
-                    if self.live.revision() > log.revision
-                        && let Err(error) = self.refresh(&mut log).await
-                    {
-                        tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
-                    }
-                    if let Some((revision, (message, _))) = log.queue.pop_front() {
-                        self.live.take(revision);
-                        return message;
-                    }
+                if let Some(message) = self.take_queued().await {
+                    return message;
                 }
                 listener.await;
             }

@@ -10,8 +10,8 @@ use a2a_protocol_core::{
 use futures::stream;
 
 use super::{
-    Shared,
-    drive::Drive,
+    Shared, abandoned,
+    drive::{Drive, Whole},
     failed,
     live::Live,
     push_not_supported,
@@ -50,9 +50,7 @@ impl Shared {
         let Sending { scope, id, live, message, mut work, .. } = sending;
         let settled = || {
             let slot = live.slot();
-            slot.state_revision >= message
-                && (slot.state.is_terminal()
-                    || slot.state.is_interrupted() && slot.state_revision > message && slot.taken >= message)
+            slot.abandoned || slot.state.is_terminal() || slot.has_paused_after(message)
         };
         match &mut work {
             Some((run, drive)) => {
@@ -67,7 +65,10 @@ impl Shared {
                 }
             }
             None if immediately => {}
-            None => Drive::new(self.clone(), Box::pin(async {})).until(&live, settled).await,
+            None => live.until(settled).await,
+        }
+        if live.slot().abandoned {
+            return Err(abandoned());
         }
         let snapshot = self.storage.snapshot(&scope, id).await.map_err(failed)?;
         let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
@@ -86,6 +87,8 @@ impl Shared {
         let Sending { scope, id, live, message, created, mut work } = sending;
         if let Some((run, drive)) = &mut work {
             drive.until(&live, || run.is_created() || run.has_answered()).await;
+            // A reader may take its time with the events, or never take one.
+            drive.hand_over();
             if let Some(answer) = run.take_answer() {
                 return answer.map(one_message);
             }
@@ -98,10 +101,7 @@ impl Shared {
                 (snapshot.task, snapshot.revision)
             }
         };
-        let mut watch = Watch::new(self.clone(), live, scope, id, from, Until::Answered(message));
-        if let Some((run, drive)) = work {
-            watch = watch.driving(run, drive);
-        }
+        let watch = Watch::new(self.clone(), live, scope, id, from, Until::Answered(message));
         Ok(Reply::Stream(Box::pin(watch)))
     }
 
@@ -136,7 +136,9 @@ impl Shared {
             claim: None,
         };
         if once {
-            return self.accept_once(incoming, follow_up).await;
+            let engine = self.clone();
+            let steps = async move { engine.accept_once(incoming, follow_up).await };
+            return Whole::new(self.clone(), Box::pin(steps)).await;
         }
         self.take(incoming, follow_up).await.map(Accepted::Sending)
     }
@@ -148,7 +150,11 @@ impl Shared {
         follow_up: Option<Snapshot>,
     ) -> Result<Sending, Error> {
         match follow_up {
-            Some(snapshot) => self.follow_up(incoming, snapshot).await,
+            Some(snapshot) => {
+                let engine = self.clone();
+                let steps = async move { engine.follow_up(incoming, snapshot).await };
+                Whole::new(self.clone(), Box::pin(steps)).await
+            }
             None => self.begin(incoming).await,
         }
     }
@@ -178,9 +184,12 @@ impl Shared {
         let live = self.live.enter(id);
         live.start();
         let run = TaskRun::begin(self.clone(), subject, live.clone(), events);
-        let drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some((message, details)))));
-        if creates_now {
-            run.create().await.map_err(failed)?;
+        let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some((message, details)))));
+        if creates_now && let Err(error) = run.create().await {
+            // The caller is told that there is no task, so there shall be none.
+            drive.forget();
+            live.abandon();
+            return Err(failed(error));
         }
         Ok(Sending { scope, id, live, message: 1, created: Some(created), work: Some((run, drive)) })
     }
@@ -203,17 +212,20 @@ impl Shared {
         message.context_id = Some(context_id.clone());
         let name = snapshot.task.id.clone();
         let message = Arc::new(message);
-        let grown = loop {
-            live.observe(snapshot.revision, &snapshot.task.status.state);
-            if snapshot.task.status.state.is_terminal() {
-                let text = format!("the task has ended as {} and takes no more messages", snapshot.task.status.state);
+        let (found, state, grown) = loop {
+            // Held on to, the snapshot would have to be copied by the append.
+            let (found, state) = (snapshot.revision, snapshot.task.status.state.clone());
+            drop(snapshot);
+            live.observe(found, &state);
+            if state.is_terminal() {
+                let text = format!("the task has ended as {state} and takes no more messages");
                 return Err(Error::new(ErrorKind::UnsupportedOperation, text));
             }
             let event = |kind| Event { time: self.host.clock.now(), kind };
             let mut events = vec![event(EventKind::Message(message.clone()))];
             events.extend(details.clone().map(|details| event(EventKind::Details(details))));
-            match self.storage.append(&scope, id, snapshot.revision, events).await {
-                Ok(grown) => break grown,
+            match self.storage.append(&scope, id, found, events).await {
+                Ok(grown) => break (found, state, grown),
                 Err(StorageError::Conflict { .. }) => {
                     let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;
                     snapshot = newer.ok_or_else(|| Error::task_not_found(&name))?;
@@ -221,12 +233,12 @@ impl Shared {
                 Err(error) => return Err(failed(error)),
             }
         };
-        let place = snapshot.revision + 1;
-        let resumed = snapshot.task.status.state == TaskState::InputRequired;
+        let place = found + 1;
+        let resumed = state == TaskState::InputRequired;
         live.advance(grown, resumed.then_some((place, &TaskState::Working)));
         let work = live.start().then(|| {
             let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim: None };
-            let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken);
+            let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken, state);
             let drive = Drive::new(self.clone(), Box::pin(run.clone().go(None)));
             (run, drive)
         });

@@ -13,7 +13,7 @@ use a2a_protocol_core::{Error, Event, EventKind, StreamEvent, StreamResponse, Ta
 use event_listener::EventListener;
 use futures::Stream;
 
-use super::{READ_AT_ONCE, Shared, drive::Drive, live::Live, run::TaskRun};
+use super::{READ_AT_ONCE, Shared, abandoned, live::Live};
 
 /// When a watcher has seen enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,6 @@ pub(crate) struct Watch {
     ready: VecDeque<Arc<StreamEvent>>,
     reading: Option<BoxFuture<'static, Result<Option<Vec<Event>>, StorageError>>>,
     listener: Option<EventListener>,
-    /// The run that answers, and the work of it as far as it is done here.
-    work: Option<(Arc<TaskRun>, Drive)>,
     over: bool,
 }
 
@@ -68,15 +66,8 @@ impl Watch {
             ready: VecDeque::from([Arc::new(first)]),
             reading: None,
             listener: None,
-            work: None,
             over: false,
         }
-    }
-
-    /// Does the work of a run while watching it.
-    pub(crate) fn driving(mut self, run: Arc<TaskRun>, drive: Drive) -> Self {
-        self.work = Some((run, drive));
-        self
     }
 
     /// Takes what was read. Past the event with which the watcher has seen enough, nothing.
@@ -97,7 +88,7 @@ impl Watch {
         match (&event.kind, self.until) {
             (EventKind::Status { state, .. }, _) if state.is_terminal() => true,
             (EventKind::Status { state: TaskState::InputRequired, .. }, Until::Answered(message)) => {
-                self.after > message && self.live.slot().taken >= message
+                self.live.slot().is_after(message, self.after)
             }
             _ => false,
         }
@@ -111,9 +102,7 @@ impl Watch {
             && match self.until {
                 _ if slot.state.is_terminal() => true,
                 // At auth-required the handler may wait for the credential; then the stream stays.
-                Until::Answered(message) => {
-                    slot.state.is_interrupted() && slot.state_revision > message && !slot.running
-                }
+                Until::Answered(message) => slot.has_paused_after(message) && !slot.running,
                 Until::End => false,
             }
     }
@@ -129,7 +118,6 @@ impl Stream for Watch {
                 return Poll::Ready(Some(Ok(event)));
             }
             if this.over {
-                this.work = None;
                 return Poll::Ready(None);
             }
             if let Some(reading) = &mut this.reading {
@@ -148,22 +136,15 @@ impl Stream for Watch {
                 }
                 continue;
             }
-            if this.live.revision() <= this.after
-                && let Some((_, drive)) = &mut this.work
-            {
-                drive.poll(cx);
-            }
             if this.live.revision() > this.after {
                 let (engine, scope, id, after) = (this.engine.clone(), this.scope.clone(), this.id, this.after);
                 this.reading =
                     Some(Box::pin(async move { engine.storage.events(&scope, id, after, READ_AT_ONCE).await }));
                 continue;
             }
-            if let Some((run, _)) = &this.work
-                && let Some(Err(error)) = run.take_answer()
-            {
+            if this.live.slot().abandoned {
                 this.over = true;
-                return Poll::Ready(Some(Err(error)));
+                return Poll::Ready(Some(Err(abandoned())));
             }
             if this.has_seen_enough() {
                 this.over = true;

@@ -78,7 +78,8 @@ impl Claims {
     pub(super) fn settle(&self, scope: &Scope, message_id: &str, task: TaskId, answer: Option<Arc<Message>>) {
         let key = (scope.clone(), message_id.into());
         let mut shard = self.shard(&key);
-        let Some(known) = shard.claims.get_mut(&key).filter(|known| known.task == task) else { return };
+        let known = shard.claims.get_mut(&key).filter(|known| known.task == task && known.answer.is_none());
+        let Some(known) = known else { return };
         match answer {
             Some(message) => known.answer = Some(message),
             None => {
