@@ -10,7 +10,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 step "tools"
 missing=()
-have cc || missing+=(gcc libc6-dev)
+have c++ || missing+=(g++)
 have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 have node && have npm || missing+=(nodejs npm)
 have flock || missing+=(util-linux)
@@ -36,10 +36,15 @@ cargo check --locked --target wasm32-wasip2 -p nuncio-protocol-transport-core -p
 step "docs"
 cargo doc --workspace --no-deps --locked --quiet
 
+step "dependencies"
 if have cargo-deny; then
-  step "dependencies"
   cargo deny check bans licenses sources
+else
+  echo "cargo-deny is not installed: the check of licences and sources is left out (cargo install cargo-deny)"
 fi
+
+step "fuzz targets"
+CARGO_TARGET_DIR=target/fuzz cargo check --manifest-path fuzz/Cargo.toml --locked
 
 step "the official SDKs, as peers"
 tests/peers/setup.sh

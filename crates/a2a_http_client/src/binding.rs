@@ -1,5 +1,7 @@
 //! The two JSON bindings: a call to an HTTP request, and a reply back to what it says.
 
+use std::fmt;
+
 use a2a_app_ports::Reply;
 use a2a_protocol_core::{Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
 use bytes::Bytes;
@@ -98,7 +100,7 @@ impl Reading {
                 let id = Id::from(self.id);
                 match reply.outcome {
                     // An agent that could not read the request does not know its id.
-                    Err(error) if reply.id == id || reply.id == Id::NULL => Err(Error::from_json_rpc(error)),
+                    Err(error) if reply.id == id || reply.id == Id::NULL => Err(answered(Error::from_json_rpc(error))),
                     Ok(result) if reply.id == id => Ok(result.get()),
                     _ => Err(invalid(format!("a reply to request {id} has the id {}", reply.id))),
                 }
@@ -113,12 +115,17 @@ impl Reading {
             let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
             return invalid(format!("HTTP status {}{target}; calls do not follow redirects", status.as_u16()));
         }
-        let by_status = Error::from_http(status.as_u16(), body);
+        let by_status = by_status(status.as_u16(), body);
         let mut error = match (self.binding, jsonrpc::parse_response(body)) {
             (Binding::JsonRpc, Ok(jsonrpc::Response { outcome: Err(error), .. })) => {
-                let error = Error::from_json_rpc(error);
-                // A code that says nothing leaves it to the status.
-                if error.kind() == ErrorKind::Internal {
+                let error = answered(Error::from_json_rpc(error));
+                let says_nothing = error.json_rpc_code() == ErrorKind::Internal.json_rpc_code();
+                // What JSON-RPC has no code of its own for, such as a missing credential.
+                let is_transports = by_status.kind().json_rpc_code() == ErrorKind::Unavailable.json_rpc_code();
+                if error.kind() == ErrorKind::Internal
+                    && by_status.kind() != ErrorKind::Internal
+                    && (says_nothing || is_transports)
+                {
                     Error::new(by_status.kind(), error.message().to_owned())
                 } else {
                     error
@@ -131,6 +138,32 @@ impl Reading {
         }
         error
     }
+}
+
+/// The cause of an error that the agent itself has named: its JSON-RPC code, in whichever binding.
+/// Errors without it are the client's own, or follow from no more than an HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnsweredCode(pub i64);
+
+impl fmt::Display for AnsweredCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the agent answered with the code {}", self.0)
+    }
+}
+
+impl std::error::Error for AnsweredCode {}
+
+fn answered(error: Error) -> Error {
+    let code = AnsweredCode(error.json_rpc_code());
+    error.caused_by(code)
+}
+
+/// The error of a reply with this HTTP status.
+pub(crate) fn by_status(status: u16, body: &[u8]) -> Error {
+    let kind_at = |status| Error::from_http(status, body).kind();
+    let error = Error::from_http(status, body);
+    // Where the body names the error, the status changes nothing.
+    if kind_at(401) == kind_at(500) { answered(error) } else { error }
 }
 
 /// Reads what a call was answered with.

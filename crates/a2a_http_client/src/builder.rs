@@ -74,14 +74,15 @@ impl ClientBuilder {
         self
     }
 
-    /// A token, sent as `Authorization: Bearer`.
+    /// A token, sent as `Authorization: Bearer`, unless the card declares security schemes and none
+    /// of them takes tokens.
     pub fn bearer(mut self, token: impl Into<Secret>) -> Self {
         self.credentials.bearer = Some(token.into());
         self
     }
 
     /// An API key, sent where the card's security scheme says: in a header, a query parameter or a
-    /// cookie. In the header `X-API-Key`, if the card has no such scheme.
+    /// cookie. In the header `X-API-Key`, if the card declares no schemes at all.
     pub fn api_key(mut self, key: impl Into<Secret>) -> Self {
         self.credentials.api_key = Some(key.into());
         self

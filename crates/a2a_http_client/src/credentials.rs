@@ -6,6 +6,28 @@ use url::Url;
 
 use crate::{ClientError, Secret};
 
+/// What a security scheme asks a caller of this client for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// A token, sent as `Authorization: Bearer`.
+    Bearer,
+    /// An API key.
+    ApiKey,
+}
+
+impl Credential {
+    /// What meets this scheme: HTTP Bearer, OAuth 2.0 and OpenID Connect take a token. `None` for
+    /// one that the client cannot meet.
+    pub fn of(scheme: &SecurityScheme) -> Option<Self> {
+        match scheme {
+            SecurityScheme::ApiKey(_) => Some(Self::ApiKey),
+            SecurityScheme::HttpAuth(http) if http.scheme.eq_ignore_ascii_case("bearer") => Some(Self::Bearer),
+            SecurityScheme::OAuth2(_) | SecurityScheme::OpenIdConnect(_) => Some(Self::Bearer),
+            _ => None,
+        }
+    }
+}
+
 /// What the caller has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credentials {
@@ -13,7 +35,7 @@ pub(crate) struct Credentials {
     pub(crate) api_key: Option<Secret>,
 }
 
-/// Where the key goes if the card does not say.
+/// Where the key goes if the card declares no scheme.
 const DEFAULT_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 
 impl Credentials {
@@ -21,22 +43,32 @@ impl Credentials {
         self.bearer.is_none() && self.api_key.is_none()
     }
 
-    /// Puts the credentials where the card declares them; without a card, into headers. Gives the
-    /// name of the query parameter, if the key went there.
+    /// Puts the credentials where the card declares them; without a card, or one that declares no
+    /// scheme at all, into headers. One that no scheme asks for is kept back: it is for another
+    /// agent. Gives the name of the query parameter, if the key went there.
     pub(crate) fn place(
         &self,
         card: Option<&AgentCard>,
         url: &mut Url,
         headers: &mut HeaderMap,
     ) -> Result<Option<String>, ClientError> {
-        if let Some(token) = &self.bearer {
+        let card = card.filter(|card| !card.security_schemes.is_empty());
+        let takes_tokens = |card: &AgentCard| {
+            card.security_schemes.values().any(|scheme| Credential::of(scheme) == Some(Credential::Bearer))
+        };
+        if let Some(token) = &self.bearer
+            && card.is_none_or(takes_tokens)
+        {
             headers.insert(header::AUTHORIZATION, value_of(token, "Bearer ", "bearer token")?);
         }
         let Some(key) = &self.api_key else {
             return Ok(None);
         };
-        let Some((declared, scheme)) = card.and_then(key_scheme) else {
+        let Some(card) = card else {
             headers.insert(DEFAULT_KEY_HEADER, value_of(key, "", "API key")?);
+            return Ok(None);
+        };
+        let Some((declared, scheme)) = key_scheme(card) else {
             return Ok(None);
         };
         let unusable =
@@ -120,6 +152,29 @@ mod tests {
             assert_eq!(placed(Some(&card(&schemes, requirements))).unwrap(), result);
         }
         assert_eq!(placed(None).unwrap(), format!("{plain}x-api-key: s3 cret"));
+    }
+
+    #[test]
+    fn a_credential_that_no_scheme_asks_for_is_kept_back() {
+        for (schemes, sent) in [
+            ("{}".to_owned(), &["authorization", "x-api-key"][..]),
+            (format!(r#"{{"k":{}}}"#, key("header", "X-Mine")), &["x-mine"]),
+            (r#"{"t":{"httpAuthSecurityScheme":{"scheme":"bearer"}}}"#.to_owned(), &["authorization"]),
+            (r#"{"t":{"httpAuthSecurityScheme":{"scheme":"Basic"}}}"#.to_owned(), &[]),
+            (r#"{"o":{"oauth2SecurityScheme":{}}}"#.to_owned(), &["authorization"]),
+            (
+                r#"{"o":{"openIdConnectSecurityScheme":{"openIdConnectUrl":"https://h"}}}"#.to_owned(),
+                &["authorization"],
+            ),
+            (r#"{"m":{"mtlsSecurityScheme":{}}}"#.to_owned(), &[]),
+        ] {
+            let credentials = Credentials { bearer: Some("t".into()), api_key: Some("k".into()) };
+            let (mut url, mut headers) = (Url::parse("https://h/").unwrap(), HeaderMap::new());
+            credentials.place(Some(&card(&schemes, "[]")), &mut url, &mut headers).unwrap();
+            let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+            names.sort_unstable();
+            assert_eq!(names, sent, "{schemes}");
+        }
     }
 
     #[test]

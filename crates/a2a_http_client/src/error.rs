@@ -95,18 +95,47 @@ impl fmt::Display for ClientError {
     }
 }
 
+/// What `main` shows of it: the sentence, and what its causes have to add.
 impl fmt::Debug for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientError")
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .field("cause", &self.cause)
-            .finish()
+        f.write_str(&self.message)?;
+        causes(self, f)
     }
+}
+
+/// What the causes of an error say that it does not say itself.
+pub(crate) fn causes(error: &(dyn StdError + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !said.contains(&text) {
+            write!(f, ": {text}")?;
+            said = text;
+        }
+        next = cause.source();
+    }
+    Ok(())
 }
 
 impl StdError for ClientError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_is_a_sentence_and_what_its_causes_add() {
+        let io = std::io::Error::other("connection refused");
+        let error =
+            ClientError::transport("no card at http://h", TransportError::connect("nobody listens").caused_by(io));
+        assert_eq!(error.to_string(), "no card at http://h: nobody listens");
+        assert_eq!(format!("{error:?}"), "no card at http://h: nobody listens: connection refused");
+        let error = ClientError::protocol("", Error::new(ErrorKind::VersionNotSupported, "only 1.0"));
+        assert_eq!(format!("{error:?}"), "VersionNotSupportedError: only 1.0");
     }
 }

@@ -44,12 +44,15 @@ mod transport;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 
+pub use binding::AnsweredCode;
 pub use builder::ClientBuilder;
 pub use cache::{CardCache, CardStore, StoredCard};
 pub use card::CardDocument;
 pub use client::Client;
+pub use credentials::Credential;
 pub use error::ClientError;
 pub use observer::{Observation, Observer};
+pub use reference::is_loopback;
 pub use remote_task::{CancelOnDrop, RemoteTask, Sent};
 pub use secret::Secret;
 pub use transport::{Body, HttpTransport, TransportError};

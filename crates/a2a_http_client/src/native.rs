@@ -9,17 +9,22 @@ use futures::stream;
 use rustls::crypto::CryptoProvider;
 use tokio::runtime::Handle;
 
-use crate::{Body, HttpTransport, TransportError};
+use crate::{Body, HttpTransport, TransportError, reference::is_loopback_host};
 
 /// How long a connection is kept for the next request. The usual servers of Python and JavaScript
 /// close theirs after 5 seconds; a request that meets the closing may not be repeated.
 const IDLE: Duration = Duration::from_secs(4);
 
 /// HTTP/1.1 and HTTP/2 by Reqwest. It keeps connections open for further requests, so clients
-/// should share one. Certificates are checked against the system's trust store; the usual proxy
-/// variables of the environment are heeded.
+/// should share one. Certificates are checked against the system's trust store. The usual proxy
+/// variables of the environment are heeded, except for the loopback host: what is asked of a proxy
+/// there is the proxy's own host.
 #[derive(Clone)]
-pub struct Reqwest(reqwest::Client);
+pub struct Reqwest {
+    client: reqwest::Client,
+    /// For the loopback host.
+    direct: reqwest::Client,
+}
 
 impl Reqwest {
     /// A transport that gives up connecting after this time.
@@ -31,19 +36,26 @@ impl Reqwest {
             // Somebody else may install theirs at the same moment, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let client = reqwest::Client::builder()
-            .connect_timeout(connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .pool_idle_timeout(IDLE)
-            .tls_danger_accept_invalid_certs(danger_accept_invalid_certs)
-            .build();
-        client.map(Self).map_err(|error| translate(error, "TLS cannot be set up"))
+        let builder = || {
+            reqwest::Client::builder()
+                .connect_timeout(connect)
+                .redirect(reqwest::redirect::Policy::none())
+                .pool_idle_timeout(IDLE)
+                .tls_danger_accept_invalid_certs(danger_accept_invalid_certs)
+        };
+        let built =
+            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| translate(error, "TLS cannot be set up"));
+        let client = built(builder())?;
+        // Reading the trust store takes its time, and without a proxy one client does for both.
+        let direct = if has_proxy() { built(builder().no_proxy())? } else { client.clone() };
+        Ok(Self { client, direct })
     }
 }
 
 impl HttpTransport for Reqwest {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
-        let client = self.0.clone();
+        let is_loopback = request.uri().host().is_some_and(is_loopback_host);
+        let client = if is_loopback { self.direct.clone() } else { self.client.clone() };
         Box::pin(async move {
             let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
             let request = reqwest::Request::try_from(request)
@@ -65,6 +77,11 @@ impl fmt::Debug for Reqwest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reqwest")
     }
+}
+
+/// Whether the environment names a proxy.
+fn has_proxy() -> bool {
+    std::env::vars_os().any(|(name, _)| name.to_string_lossy().to_ascii_lowercase().ends_with("_proxy"))
 }
 
 fn body_of(reply: reqwest::Response) -> Body {

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::ClientError;
 
@@ -60,17 +60,22 @@ fn is_path(reference: &str) -> bool {
 
 fn with_scheme(reference: &str) -> Result<Url, url::ParseError> {
     let url = Url::parse(&format!("https://{reference}"))?;
-    if is_loopback(&url) { Url::parse(&format!("http://{reference}")) } else { Ok(url) }
+    if url.host_str().is_some_and(is_loopback_host) { Url::parse(&format!("http://{reference}")) } else { Ok(url) }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let ip = match url.host() {
-        Some(Host::Domain(name)) => return name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
-        None => return false,
-    };
-    ip.is_loopback() || ip.is_unspecified()
+/// Whether an address is one of the machine itself: `localhost`, a name below it, a loopback
+/// address, or the unspecified one.
+pub fn is_loopback(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_loopback_host))
+}
+
+/// The same of a host as it is written in an address.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
 }
 
 /// Where the card of an address may be: below it, if the address is that of a directory; else it

@@ -12,10 +12,10 @@ use std::{
 
 use a2a_app_ports::{AgentOperations, CallContext, EventStream, Parts};
 use a2a_protocol_core::{
-    CancelTaskRequest, Error, ErrorKind, GetTaskRequest, Message, SendMessageRequest, SubscribeToTaskRequest, Task,
-    TaskState,
+    CancelTaskRequest, Error, ErrorKind, GetTaskRequest, Message, SendMessageRequest, StreamEvent, StreamResponse,
+    SubscribeToTaskRequest, Task, TaskState,
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 
 use crate::{Client, TransportError, timing::within};
 
@@ -100,25 +100,24 @@ impl RemoteTask {
             return Ok(task.clone());
         }
         if self.client.streams() {
-            match self.watch().await {
+            match self.subscribe().await {
                 Ok(mut events) => {
                     while let Some(event) = events.next().await {
-                        let rests = |state: &TaskState| state.is_terminal() || state.is_interrupted();
                         if event?.response.status().is_some_and(|status| rests(&status.state)) {
                             break;
                         }
                     }
-                    return self.get().await;
                 }
                 // It has ended already, or this agent does not let it be watched.
                 Err(error) if error.kind() == ErrorKind::UnsupportedOperation => {}
                 Err(error) => return Err(error),
             }
         }
+        // Events only say when to look: somebody else may have answered the task since.
         let mut pause = FIRST_PAUSE;
         loop {
             let task = self.get().await?;
-            if task.status.state.is_terminal() || task.status.state.is_interrupted() {
+            if rests(&task.status.state) {
                 return Ok(task);
             }
             self.client.link().host.clock.sleep(pause).await;
@@ -126,11 +125,26 @@ impl RemoteTask {
         }
     }
 
-    /// Watches the task: it comes first as it is now, then what happens to it.
+    /// Watches the task: it comes first as it is now, then what happens to it. A task that has ended
+    /// is the one event of its stream, so it does not matter how quick the agent was.
     ///
     /// # Errors
-    /// UnsupportedOperation when the task has ended or the agent does not stream.
+    /// UnsupportedOperation when the task goes on and the agent does not stream; what the agent
+    /// answers otherwise.
     pub async fn watch(&self) -> Result<EventStream, Error> {
+        let refused = match self.subscribe().await {
+            Err(error) if error.kind() == ErrorKind::UnsupportedOperation => error,
+            outcome => return outcome,
+        };
+        let task = self.get().await?;
+        if !task.status.state.is_terminal() {
+            return Err(refused);
+        }
+        let event = StreamEvent::new(None, StreamResponse::Task(task));
+        Ok(Box::pin(stream::iter([Ok(Arc::new(event))])))
+    }
+
+    async fn subscribe(&self) -> Result<EventStream, Error> {
         let request = SubscribeToTaskRequest::new(&*self.id);
         let events = self.client.subscribe_to_task(CallContext::new(), request).await?;
         let task = self.clone();
@@ -184,6 +198,10 @@ impl RemoteTask {
             self.ended.store(true, Ordering::Relaxed);
         }
     }
+}
+
+fn rests(state: &TaskState) -> bool {
+    state.is_terminal() || state.is_interrupted()
 }
 
 impl fmt::Debug for RemoteTask {

@@ -13,7 +13,7 @@ use protocol_transport_core::sse::{Decoder, Event};
 
 use crate::{
     Body, Client, Observation, TransportError,
-    binding::{Reading, invalid, stream_response},
+    binding::{Reading, by_status, invalid, stream_response},
     exchange::Link,
     retry::{Failure, FailureKind, Repeat},
     timing::within,
@@ -76,6 +76,8 @@ pub(crate) struct Connection {
 
 /// Why a connection gives no more events.
 enum End {
+    /// It ended as a reply does. Before the task rests, that is a cut too.
+    Clean,
     /// It was cut; the stream can be resumed.
     Cut(TransportError),
     /// The agent says so, or makes no sense.
@@ -104,10 +106,7 @@ impl Connection {
             }
             match self.link.chunk(&mut self.body).await {
                 Ok(Some(chunk)) => self.decoder.push(&chunk),
-                Ok(None) => {
-                    let message = "the stream ended without a terminal or interrupted state";
-                    return Err(End::Cut(TransportError::broken(message)));
-                }
+                Ok(None) => return Err(End::Clean),
                 Err(error) => return Err(End::Cut(error)),
             }
         }
@@ -117,7 +116,7 @@ impl Connection {
         let payload = self.reading.payload(event.data.as_bytes());
         if event.event.as_deref() == Some("error") {
             // The JSON-RPC binding has an envelope for it; HTTP+JSON has the body of an error.
-            return Err(payload.err().unwrap_or_else(|| Error::from_http(500, event.data.as_bytes())));
+            return Err(payload.err().unwrap_or_else(|| by_status(500, event.data.as_bytes())));
         }
         let response = stream_response(payload?);
         // An id that an earlier event has set says how far the stream is, but not what this one is.
@@ -180,17 +179,21 @@ impl Watch {
                 None => return None,
             };
             self.connection = None;
-            match end {
-                End::Cut(_) if self.at_rest => return None,
-                End::Cut(error) => match self.resume(error).await {
-                    Ok(None) => {}
-                    Ok(Some(last)) => {
-                        self.over = true;
-                        return Some(Ok(Arc::new(last)));
-                    }
-                    Err(error) => return Some(Err(error)),
-                },
+            let cut = match end {
+                End::Clean if self.at_rest => return None,
+                // The stream of a message is complete when its task rests; a subscription is not.
+                End::Cut(_) if self.at_rest && !matches!(self.call, Call::SubscribeToTask(_)) => return None,
+                End::Clean => TransportError::broken("the stream ended without a terminal or interrupted state"),
+                End::Cut(error) => error,
                 End::Error(error) => return Some(Err(error)),
+            };
+            match self.resume(cut).await {
+                Ok(None) => {}
+                Ok(Some(last)) => {
+                    self.over = true;
+                    return Some(Ok(Arc::new(last)));
+                }
+                Err(error) => return Some(Err(error)),
             }
         }
     }

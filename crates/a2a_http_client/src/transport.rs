@@ -5,6 +5,8 @@ use std::{error::Error as StdError, fmt};
 use a2a_app_ports::{BoxFuture, BoxStream};
 use bytes::Bytes;
 
+use crate::error::causes;
+
 /// The bytes of a reply as they arrive.
 pub type Body = BoxStream<'static, Result<Bytes, TransportError>>;
 
@@ -97,11 +99,8 @@ impl fmt::Display for TransportError {
 
 impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransportError")
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .field("cause", &self.cause)
-            .finish()
+        f.write_str(&self.message)?;
+        causes(self, f)
     }
 }
 

@@ -105,7 +105,10 @@ async fn credentials_extensions_and_parameters_go_with_every_request() {
     let server = Server::start([result(task("WORKING"))]).await;
     let mut card = server.card("JSONRPC");
     card["capabilities"]["extensions"] = json!([{"uri": IDEMPOTENT_SEND}, {"uri": "urn:other"}]);
-    card["securitySchemes"] = json!({"k": {"apiKeySecurityScheme": {"location": "query", "name": "key"}}});
+    card["securitySchemes"] = json!({
+        "k": {"apiKeySecurityScheme": {"location": "query", "name": "key"}},
+        "t": {"httpAuthSecurityScheme": {"scheme": "Bearer"}},
+    });
     let builder = ManualClock::new().builder();
     let builder = builder.bearer("tok").api_key("sec&ret").service_param("X-Trace", "1").extension("urn:mine");
     let client = server.client_of(builder, card);

@@ -380,6 +380,24 @@ async fn a_subscription_says_after_which_event_and_is_resumed_from_there() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_is_cut_while_the_task_waits_is_resumed() {
+    for state in ["INPUT_REQUIRED", "AUTH_REQUIRED"] {
+        let server = Server::start([
+            events(Ending::Broken, numbered(&[(1, first(state))])),
+            events(Ending::Clean, numbered(&[(1, first(state)), (2, status("WORKING")), (3, status(state))])),
+        ])
+        .await;
+        let client = server.client("JSONRPC");
+        let stream = client.subscribe_to_task(CallContext::new(), SubscribeToTaskRequest::new("t")).await.unwrap();
+        let (words, error) = drain(stream).await;
+        let waits = state.to_lowercase();
+        assert_eq!(words, [format!("1:task {waits}"), "2:working".to_owned(), format!("3:{waits}")]);
+        assert!(error.is_none(), "a clean end at rest is the end");
+        assert_eq!(methods(&server), ["SubscribeToTask", "SubscribeToTask"]);
+    }
+}
+
+#[tokio::test]
 async fn subscribing_to_an_ended_task_is_the_agents_error() {
     let server = Server::start([Answer::To(Box::new(|_| error(-32004, "UNSUPPORTED_OPERATION")))]).await;
     let client = server.client("JSONRPC");

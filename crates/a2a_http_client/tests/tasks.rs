@@ -101,6 +101,36 @@ async fn watching_gives_the_events() {
 }
 
 #[tokio::test]
+async fn watching_an_ended_task_gives_the_task() {
+    let refusal = || error(-32004, "UNSUPPORTED_OPERATION");
+    let server = Server::start([wrapped("WORKING"), refusal(), result(task("COMPLETED"))]).await;
+    let started = started(&server.client("JSONRPC")).await;
+    let (words, failure) = drain(started.watch().await.unwrap()).await;
+    assert_eq!((words, failure.is_none()), (vec!["task completed".to_owned()], true));
+    assert_eq!(methods(&server), ["SendMessage", "SubscribeToTask", "GetTask"]);
+
+    let server = Server::start([result(task("FAILED"))]).await;
+    assert_eq!(drain(quiet(&server).0.task("t").watch().await.unwrap()).await.0, ["task failed"]);
+
+    let server = Server::start([refusal(), result(task("WORKING"))]).await;
+    let failure = server.client("JSONRPC").task("t").watch().await.err().unwrap();
+    assert_eq!(failure.kind(), ErrorKind::UnsupportedOperation);
+}
+
+#[tokio::test]
+async fn a_wait_goes_on_while_the_task_does() {
+    let server = Server::start([
+        stream(&[json!({"task": task("INPUT_REQUIRED")})]),
+        result(task("WORKING")),
+        result(task("COMPLETED")),
+    ])
+    .await;
+    let done = server.client("JSONRPC").task("t").wait_for_completion(None).await.unwrap();
+    assert_eq!(done.status.state, TaskState::Completed);
+    assert_eq!(methods(&server), ["SubscribeToTask", "GetTask", "GetTask"]);
+}
+
+#[tokio::test]
 async fn dropping_the_guard_cancels_the_task() {
     let server = Server::start([wrapped("WORKING"), result(task("CANCELED"))]).await;
     let guard = started(&server.client("JSONRPC")).await.cancel_on_drop();

@@ -18,10 +18,8 @@ pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json"
 /// Reads the context of a call.
 pub(crate) fn read(parts: &Parts, card: &AgentCard, options: &ServerOptions) -> Result<CallContext, Error> {
     let headers = &parts.headers;
-    let header = headers.get(VERSION_HEADER).map(|value| text(VERSION_HEADER, value)).transpose()?;
-    let query = parts.uri.query().and_then(version_parameter);
     let mut context = CallContext::new();
-    context.version = ProtocolVersion::of_request(header, query.as_deref())?;
+    context.version = version(parts)?;
     context.extensions = negotiate(headers, card)?;
     context.headers = options.forward.apply(headers);
     context.last_event_id =
@@ -82,8 +80,36 @@ fn negotiate(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, Error
     extensions::negotiate(card, &requested)
 }
 
-fn version_parameter(query: &str) -> Option<Cow<'_, str>> {
-    form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "A2A-Version").map(|(_, value)| value)
+/// The version that all header lines and query parameters of the request agree on.
+fn version(parts: &Parts) -> Result<ProtocolVersion, Error> {
+    let lines = parts.headers.get_all(VERSION_HEADER).iter().map(|value| text(VERSION_HEADER, value));
+    let header = agreed(lines.map(|line| line.map(Cow::Borrowed)))?;
+    let query = match parts.uri.query() {
+        Some(query) => {
+            let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "A2A-Version");
+            agreed(named.map(|(_, value)| Ok(value)))?
+        }
+        None => None,
+    };
+    ProtocolVersion::of_request(header.as_deref(), query.as_deref())
+}
+
+/// The one version that is named, however often; what is empty names none.
+fn agreed<'a>(named: impl Iterator<Item = Result<Cow<'a, str>, Error>>) -> Result<Option<Cow<'a, str>>, Error> {
+    let mut agreed: Option<Cow<'a, str>> = None;
+    for next in named {
+        let next = next?;
+        match &agreed {
+            _ if next.trim().is_empty() => {}
+            Some(first) if first.trim() == next.trim() => {}
+            Some(first) => {
+                let both = format!("the request names {:?} and {:?}", first.trim(), next.trim());
+                return Err(Error::invalid("A2A-Version", both));
+            }
+            None => agreed = Some(next),
+        }
+    }
+    Ok(agreed)
 }
 
 fn text<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, Error> {

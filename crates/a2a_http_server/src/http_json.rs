@@ -100,8 +100,8 @@ pub(crate) fn not_found(path: &str, reply_type: HeaderValue) -> Response<Body> {
 
 /// 405 with the verbs that are.
 pub(crate) fn method_not_allowed(error: &Error, verbs: &str, reply_type: HeaderValue) -> Response<Body> {
-    let mut response = error_response(error, reply_type);
-    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = reply::typed(status, reply_type, error.to_http_body_as(status.as_u16()));
     if let Ok(verbs) = HeaderValue::from_str(verbs) {
         response.headers_mut().insert(header::ALLOW, verbs);
     }

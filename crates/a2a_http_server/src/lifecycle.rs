@@ -44,6 +44,11 @@ impl Lifecycle {
         self.0.draining.load(Ordering::Acquire)
     }
 
+    /// Whether [`close`](Self::close) was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
     /// Resolves once [`close`](Self::close) was called.
     pub fn closed(&self) -> BoxFuture<'static, ()> {
         let state = self.0.clone();

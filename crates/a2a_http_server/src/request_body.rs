@@ -6,7 +6,7 @@ use std::{future::poll_fn, pin::pin};
 use a2a_app_ports::Clock;
 use a2a_protocol_core::{Error, ErrorKind};
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body, Frame};
 
 use crate::{ServerOptions, race};
@@ -17,17 +17,26 @@ const MAX_PRESIZE: usize = 1 << 20;
 /// Reads a body. One that arrives in one piece is not copied.
 ///
 /// # Errors
-/// PayloadTooLarge, without having read on; InvalidRequest when it breaks off or takes too long.
+/// ContentTypeNotSupported when it is compressed; PayloadTooLarge, without having read on; InvalidRequest when it breaks off or takes too long.
 pub(crate) async fn read<B: Body>(
     headers: &HeaderMap,
     body: B,
     options: &ServerOptions,
     clock: &dyn Clock,
 ) -> Result<Bytes, Error> {
+    if let Some(coding) = headers.get_all(header::CONTENT_ENCODING).iter().find(|coding| !is_identity(coding)) {
+        let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
+        let message = format!("Content-Encoding {coding:?} is not supported, bodies are taken uncompressed");
+        return Err(Error::new(ErrorKind::ContentTypeNotSupported, message));
+    }
     let timeout = options.body_timeout;
     race::unless(|| clock.sleep(timeout), collect(headers, body, options.max_body_bytes)).await.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::InvalidRequest, format!("the body did not arrive within {timeout:?}")))
     })
+}
+
+fn is_identity(coding: &HeaderValue) -> bool {
+    coding.is_empty() || coding.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 async fn collect<B: Body>(headers: &HeaderMap, body: B, limit: usize) -> Result<Bytes, Error> {

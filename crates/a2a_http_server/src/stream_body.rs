@@ -17,6 +17,13 @@ use crate::{Lifecycle, reply};
 /// Events that are there go out together, up to so many, or so many bytes.
 const MAX_EVENTS: usize = 256;
 const MAX_BYTES: usize = 64 << 10;
+/// So often what is there may wait for what a busy handler adds when it gets its turn. A write costs
+/// as much as several events; without this, a handler that gives way after each event has each
+/// written alone.
+const MAX_TURNS: u32 = 16;
+
+/// The last words to a stream that is ended before its task.
+const GOING_DOWN: &str = "the server is going down";
 
 /// How an event is written.
 pub(crate) enum Framing {
@@ -34,6 +41,9 @@ pub(crate) struct StreamBody {
     lifecycle: Lifecycle,
     clock: Arc<dyn Clock>,
     keep_alive: Duration,
+    /// What is there and not sent yet, and for how many turns it has waited.
+    out: Vec<u8>,
+    turns: u32,
     /// What to wait for besides events, set up when there is first something to wait for.
     closed: Option<BoxFuture<'static, ()>>,
     silence: Option<BoxFuture<'static, ()>>,
@@ -47,35 +57,35 @@ impl StreamBody {
         clock: Arc<dyn Clock>,
         keep_alive: Duration,
     ) -> Self {
-        Self { events: Some(events), framing, lifecycle, clock, keep_alive, closed: None, silence: None }
+        Self {
+            events: Some(events),
+            framing,
+            lifecycle,
+            clock,
+            keep_alive,
+            out: Vec::new(),
+            turns: 0,
+            closed: None,
+            silence: None,
+        }
     }
 
     /// All that is there to send.
     pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut out = Vec::new();
-        let mut scratch = Vec::new();
-        for _ in 0..MAX_EVENTS {
-            let Some(events) = &mut self.events else { break };
-            match events.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(event))) => {
-                    if let Err(error) = self.framing.write_event(&mut out, &mut scratch, &event) {
-                        self.framing.write_error(&mut out, &error);
-                        self.end();
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    self.framing.write_error(&mut out, &error);
-                    self.end();
-                }
-                Poll::Ready(None) => self.end(),
-                Poll::Pending => break,
-            }
-            if out.len() >= MAX_BYTES {
-                break;
-            }
+        let before = self.out.len();
+        if self.gather(cx) && self.out.len() > before && self.turns < MAX_TURNS {
+            self.turns += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        if !out.is_empty() {
-            return Poll::Ready(Some(out.into()));
+        self.turns = 0;
+        if !self.out.is_empty() {
+            // A stream that always has something never comes to wait for the end.
+            if self.events.is_some() && self.lifecycle.is_closed() {
+                self.end();
+                sse::encode_comment(&mut self.out, GOING_DOWN);
+            }
+            return Poll::Ready(Some(std::mem::take(&mut self.out).into()));
         }
         if self.events.is_none() {
             return Poll::Ready(None);
@@ -83,12 +93,38 @@ impl StreamBody {
         self.poll_silence(cx).map(Some)
     }
 
+    /// Writes the events that are there; whether there may be more before long.
+    fn gather(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut scratch = Vec::new();
+        for _ in 0..MAX_EVENTS {
+            let Some(events) = &mut self.events else { return false };
+            match events.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(event))) => {
+                    if let Err(error) = self.framing.write_event(&mut self.out, &mut scratch, &event) {
+                        self.framing.write_error(&mut self.out, &error);
+                        self.end();
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.framing.write_error(&mut self.out, &error);
+                    self.end();
+                }
+                Poll::Ready(None) => self.end(),
+                Poll::Pending => return true,
+            }
+            if self.out.len() >= MAX_BYTES {
+                return false;
+            }
+        }
+        false
+    }
+
     /// Nothing is there: a comment, once it is time for one.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let closed = self.closed.get_or_insert_with(|| self.lifecycle.closed());
         if closed.as_mut().poll(cx).is_ready() {
             self.end();
-            return Poll::Ready(comment("the server is going down"));
+            return Poll::Ready(comment(GOING_DOWN));
         }
         // Events do not set the timer back: the odd comment between them costs less than a timer an
         // event, and a silence is still never longer than one period.

@@ -188,7 +188,7 @@ impl Call {
     /// InvalidParams that names the field.
     pub fn from_json_rpc(method: &str, params: Option<&RawValue>) -> Result<Self, Error> {
         match Method::from_name(method) {
-            Some(method) => Self::from_json(method, params.map_or("{}", RawValue::get)),
+            Some(method) => Self::read_json(method, params.map_or("{}", RawValue::get), "params"),
             None => Ok(Self::Custom(CustomCall { method: method.to_owned(), params: params.map(ToOwned::to_owned) })),
         }
     }
@@ -196,19 +196,29 @@ impl Call {
     /// Reads the request of a method from JSON.
     ///
     /// # Errors
-    /// InvalidParams that names the field; ParseError where it is not JSON.
+    /// InvalidParams that names the field, or `body` where it is the whole; ParseError where it is
+    /// not JSON.
     pub fn from_json(method: Method, json: &str) -> Result<Self, Error> {
+        Self::read_json(method, json, "body")
+    }
+
+    fn read_json(method: Method, json: &str, whole: &str) -> Result<Self, Error> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let call = Self::read(method, &mut deserializer).and_then(|call| deserializer.end().map(|()| call));
         call.map_err(|_| match fault::not_json(json) {
             Some(error) => error,
-            None => Self::fault(method, &mut serde_json::Deserializer::from_str(json)),
+            None => Self::fault(method, &mut serde_json::Deserializer::from_str(json), whole),
         })
     }
 
-    /// Why a request cannot be read, as InvalidParams that names the field.
-    pub(crate) fn fault<'de, D: serde::Deserializer<'de>>(method: Method, source: D) -> Error {
-        Error::violations(vec![fault::locate(source, |source| Self::read(method, source))])
+    /// Why a request cannot be read, as InvalidParams that names the field; `whole` is the name for
+    /// all of it.
+    pub(crate) fn fault<'de, D: serde::Deserializer<'de>>(method: Method, source: D, whole: &str) -> Error {
+        let mut violation = fault::locate(source, |source| Self::read(method, source));
+        if violation.field.is_empty() {
+            whole.clone_into(&mut violation.field);
+        }
+        Error::violations(vec![violation])
     }
 
     /// The name under which the call is known: the method's, or the agent's own.

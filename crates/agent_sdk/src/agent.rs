@@ -1,13 +1,13 @@
 //! An agent: its card, its skills, and how it is served.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use a2a_app_ports::{AgentService, Host, MessageHandler, Storage};
-use a2a_http_server::{HttpServer, InvalidOptions, ServerOptions, native};
+use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, AgentSkill, extensions::IDEMPOTENT_SEND};
 use a2a_task_engine::{Engine, EngineOptions, MemoryStorage};
 use tokio::{
-    net::{TcpListener, ToSocketAddrs},
+    net::{TcpListener, ToSocketAddrs, lookup_host},
     runtime::Handle,
 };
 
@@ -136,6 +136,7 @@ impl Agent {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), ServeError> {
+        crate::log_to_stderr();
         let serving = self.bind(address).await?;
         eprintln!("{} listens on {}", serving.card().name, serving.url());
         serving.serve().await;
@@ -147,11 +148,10 @@ impl Agent {
     /// # Errors
     /// When the address cannot be listened on; for an agent without skills; for impossible options.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Serving, ServeError> {
-        let listener = TcpListener::bind(address).await.map_err(ServeError::Listen)?;
-        let local = listener.local_addr().map_err(ServeError::Listen)?;
+        let (listener, local) = listen(address).await?;
         let limits = self.limits.clone();
         let (server, engine) = self.http(Handle::current())?;
-        let server = server.located_at(&format!("http://{local}")).map_err(ServeError::Options)?;
+        let server = server.located_at(&native::url_of(local)).map_err(ServeError::Options)?;
         Ok(Serving::new(listener, local, server, engine, limits))
     }
 
@@ -161,12 +161,21 @@ impl Agent {
     /// # Errors
     /// For an agent without skills, impossible options, or where no tokio runtime is current.
     pub fn router(self) -> Result<axum::Router, ServeError> {
+        self.router_with(Lifecycle::new())
+    }
+
+    /// As [`router`](Self::router), going down with the application: after `drain` of the lifecycle
+    /// `/ready` is 503, after `close` streams end with a comment that says so.
+    ///
+    /// # Errors
+    /// As [`router`](Self::router).
+    pub fn router_with(self, lifecycle: Lifecycle) -> Result<axum::Router, ServeError> {
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         if self.card.supported_interfaces.is_empty() && self.server.public_url.is_none() {
             return Err(ServeError::NoAddress);
         }
         let (server, _) = self.http(runtime)?;
-        Ok(native::router(server))
+        Ok(native::router(server.with_lifecycle(lifecycle)))
     }
 
     fn http(self, runtime: Handle) -> Result<(HttpServer, Engine), ServeError> {
@@ -190,6 +199,20 @@ impl Agent {
     }
 }
 
+/// Listens on the first address that can be.
+async fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let addresses = lookup_host(addresses).await.map_err(|error| ServeError::Listen { address: None, error })?;
+    let mut failed = ServeError::Listen { address: None, error: std::io::ErrorKind::AddrNotAvailable.into() };
+    for address in addresses {
+        let listened = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+        match listened {
+            Ok((local, listener)) => return Ok((listener, local)),
+            Err(error) => failed = ServeError::Listen { address: Some(address), error },
+        }
+    }
+    Err(failed)
+}
+
 fn repeated(skills: &[AgentSkill]) -> Option<&str> {
     let ids = || skills.iter().map(|skill| skill.id.as_str());
     ids().enumerate().find(|(index, id)| ids().take(*index).any(|earlier| earlier == *id)).map(|(_, id)| id)
@@ -201,8 +224,8 @@ impl fmt::Debug for Agent {
     }
 }
 
-/// Why an agent cannot be served.
-#[derive(Debug)]
+/// Why an agent cannot be served. Its `Debug` is the same sentence as its `Display`, since that is
+/// what Rust prints of an error that `main` returns.
 #[non_exhaustive]
 pub enum ServeError {
     /// The agent has no skill, so nobody would answer.
@@ -213,8 +236,13 @@ pub enum ServeError {
     NoAddress,
     /// No tokio runtime is current.
     NoRuntime,
-    /// The address cannot be listened on.
-    Listen(std::io::Error),
+    /// An address cannot be listened on.
+    Listen {
+        /// The address, or the last of several; `None` if what was named is none.
+        address: Option<SocketAddr>,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// An option is impossible.
     Options(InvalidOptions),
 }
@@ -228,18 +256,96 @@ impl fmt::Display for ServeError {
                 f.write_str("the card names no interface: set public_url of ServerOptions, or the card's")
             }
             Self::NoRuntime => f.write_str("an agent is served from within a tokio runtime"),
-            Self::Listen(error) => write!(f, "cannot listen: {error}"),
+            Self::Listen { address: Some(address), error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Listen { address: None, error } => write!(f, "no address to listen on: {error}"),
             Self::Options(error) => write!(f, "impossible option: {error}"),
         }
+    }
+}
+
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen(error) => Some(error),
+            Self::Listen { error, .. } => Some(error),
             Self::Options(error) => Some(error),
             Self::NoSkill | Self::DuplicateSkill(_) | Self::NoAddress | Self::NoRuntime => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use a2a_app_ports::{HandlerError, TaskUpdater, Turn};
+
+    use super::*;
+
+    struct Echo;
+
+    impl MessageHandler for Echo {
+        async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+            task.reply(turn.text()).await
+        }
+    }
+
+    fn echo() -> Agent {
+        Agent::new("Echo", "Says back what it hears").skill(Skill::new("echo", "Echo"), Echo)
+    }
+
+    #[tokio::test]
+    async fn the_card_of_an_agent_on_all_addresses_names_one_that_can_be_called() {
+        let serving = echo().bind("0.0.0.0:0").await.unwrap();
+        let url = format!("http://127.0.0.1:{}", serving.local_addr().port());
+        assert_eq!(serving.url(), url);
+        let urls: Vec<_> = serving.card().supported_interfaces.iter().map(|interface| &*interface.url).collect();
+        assert_eq!(urls, [format!("{url}/"), url]);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named_in_a_sentence() {
+        let taken = echo().bind("127.0.0.1:0").await.unwrap();
+        let address = taken.local_addr();
+        for error in [
+            echo().serve(address).await.unwrap_err(),
+            echo().serve(address.to_string()).await.unwrap_err(),
+            echo().serve(&*address.to_string()).await.unwrap_err(),
+            echo().serve(&[address][..]).await.unwrap_err(),
+        ] {
+            assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
+            assert_eq!(format!("{error:?}"), error.to_string());
+        }
+        let error = echo().serve("nonsense").await.unwrap_err();
+        assert!(error.to_string().starts_with("no address to listen on: "), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_application_drains_the_agent_it_has_mounted() {
+        let lifecycle = Lifecycle::new();
+        let agent =
+            echo().card(|card| card.supported_interfaces = ServerOptions::default().interfaces("https://a.example"));
+        let router = agent.router_with(lifecycle.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move { axum::serve(listener, router).await });
+        for status in ["200", "503"] {
+            let ready = tokio::task::spawn_blocking(move || {
+                let mut socket = std::net::TcpStream::connect(address).unwrap();
+                socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+                let mut reply = String::new();
+                socket.read_to_string(&mut reply).unwrap();
+                reply
+            });
+            let ready = ready.await.unwrap();
+            assert_eq!(ready.split(' ').nth(1), Some(status), "{ready}");
+            lifecycle.drain();
+        }
+        served.abort();
     }
 }

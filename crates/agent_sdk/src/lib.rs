@@ -27,6 +27,8 @@
 #[cfg(feature = "a2a-server")]
 mod agent;
 #[cfg(feature = "a2a-server")]
+mod logging;
+#[cfg(feature = "a2a-server")]
 mod serving;
 #[cfg(feature = "a2a-server")]
 mod skill;
@@ -37,17 +39,23 @@ pub use a2a_protocol_core as protocol;
 #[cfg(feature = "a2a-server")]
 pub use {
     a2a_http_server::{
-        Cors, ServerOptions,
+        Cors, Lifecycle, ServerOptions,
         native::{ConnectionOptions, host},
     },
     a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage},
     agent::{Agent, ServeError},
+    logging::log_to_stderr,
     serving::Serving,
     skill::Skill,
 };
 
 #[cfg(feature = "a2a-client")]
 pub use a2a_http_client as client;
+
+/// Compiles the Rust code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
 
 /// What most agents and callers need.
 pub mod prelude {

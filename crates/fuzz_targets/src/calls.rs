@@ -1,7 +1,11 @@
 //! What a server reads.
 
-use a2a_protocol_core::{Call, Error, http_json};
-use protocol_transport_core::jsonrpc::{self, Entry, Id, Incoming};
+use a2a_protocol_core::{Call, Error, ProtocolVersion, extensions, http_json};
+use protocol_transport_core::{
+    depth,
+    jsonrpc::{self, Entry, Id, Incoming},
+};
+use serde_json::Value;
 
 use crate::same_error;
 
@@ -56,6 +60,36 @@ pub(crate) fn http_json(data: &[u8]) {
     let route = http_json::route(written.verb, path).expect("what is written has a route");
     let body = String::from_utf8(written.body.unwrap_or_default()).expect("JSON is UTF-8");
     same_call(&route.call(query, &body).expect("what is written can be read"), &call);
+}
+
+pub(crate) fn depth(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return };
+    let levels = levels(&value);
+    assert!(!depth::exceeds(text, levels));
+    assert!(levels == 0 || depth::exceeds(text, levels - 1));
+}
+
+fn levels(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(levels).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(levels).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+pub(crate) fn service_parameters(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.split('\n');
+    let (header, query) = (lines.next(), lines.next());
+    let read = ProtocolVersion::of_request(header, query);
+    let swapped = ProtocolVersion::of_request(query, header);
+    assert_eq!(read.as_ref().map_err(Error::kind), swapped.as_ref().map_err(Error::kind));
+    for named in [header, query].into_iter().flatten().filter(|named| !named.trim().is_empty()) {
+        assert!(read.is_err() || ProtocolVersion::parse(named).is_some(), "{named:?}");
+    }
+    let requested = extensions::parse(lines.next().unwrap_or_default());
+    assert_eq!(extensions::parse(&requested.join(", ")), requested);
 }
 
 /// As text: the parameters of an agent's own method may hold numbers that no `Value` can.

@@ -37,6 +37,11 @@ targets! {
     /// An HTTP+JSON request as verb, blank, target, line break, body: a call that is read and can be
     /// written leads back to itself.
     http_json = calls::http_json;
+    /// JSON: its depth is that of the value it is read as.
+    depth = calls::depth;
+    /// A version header, a version parameter and an extension header, one a line: the versions do
+    /// not depend on where they stand, and the extensions are read the same from what was read.
+    service_parameters = calls::service_parameters;
     /// A time: its text is read as the same time.
     timestamp = streams::timestamp;
     /// A stream, the first byte being the size of its chunks: the cuts make no difference, and what

@@ -63,7 +63,7 @@ pub(crate) fn client(app: &App, builder: ClientBuilder, document: &CardDocument)
     if let Some(versions) = foreign_versions(&document.card, &document.json) {
         let message = format!("the agent speaks version {versions} of the protocol, nuncio speaks 1.0");
         let kind = ErrorKind::VersionNotSupported;
-        return Err(Failure { a2a_code: Some(kind.json_rpc_code()), ..Failure::new(Code::Protocol(kind), message) });
+        return Err(Failure::new(Code::Protocol(kind), message));
     }
     builder.with_card(document.card.clone(), None).map_err(|error| app.not_connected(&error))
 }

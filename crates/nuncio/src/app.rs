@@ -1,8 +1,12 @@
 //! What every command works with: the settings, the console, the agent, and the task that was last
 //! heard of, which must not be lost however the run ends.
 
-use std::{cell::RefCell, io};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+};
 
+use a2a_http_client::Credential;
 use a2a_protocol_core::{AgentCard, StreamResponse, Task, TaskState};
 
 use crate::{
@@ -22,6 +26,8 @@ pub(crate) struct App {
     /// The card of the agent, once it is known: hints are made from it.
     pub(crate) card: RefCell<Option<AgentCard>>,
     seen: RefCell<Option<Seen>>,
+    /// Whether the identifiers of that task are on stdout.
+    pub(crate) announced: Cell<bool>,
 }
 
 /// The task that was last heard of.
@@ -34,7 +40,14 @@ struct Seen {
 
 impl App {
     pub(crate) fn new(settings: Settings, resolved: Resolved, console: Console) -> Self {
-        Self { settings, resolved, console, card: RefCell::default(), seen: RefCell::default() }
+        Self {
+            settings,
+            resolved,
+            console,
+            card: RefCell::default(),
+            seen: RefCell::default(),
+            announced: Cell::default(),
+        }
     }
 
     /// Takes note of a task.
@@ -97,20 +110,36 @@ impl App {
         self.with_hints(client_errors::of_connecting(error, self.has_credentials()))
     }
 
+    /// Whether the credential that the agent requires was supplied.
     fn has_credentials(&self) -> bool {
-        self.settings.bearer.is_some() || self.settings.api_key.is_some()
+        let supplied = |credential| match credential {
+            Credential::Bearer => self.settings.bearer.is_some(),
+            Credential::ApiKey => self.settings.api_key.is_some(),
+        };
+        client_errors::suffices(self.card.borrow().as_ref(), supplied)
     }
 
     fn with_hints(&self, failure: Failure) -> Failure {
         match failure.code {
             Code::CredentialsMissing => failure.hint(client_errors::credentials_hint(self.card.borrow().as_ref())),
-            Code::Unreachable if self.seen.borrow().is_some() => self.with_resumption(failure),
+            Code::Unreachable => self.with_resumption(failure),
             _ => failure,
         }
     }
 
-    /// The end of `--timeout`.
+    /// The end of `--timeout`. In text, stdout ends with the task as it was last known.
     pub(crate) fn timed_out(&self) -> Failure {
+        if let Some(Seen { task_id, context_id, state }) =
+            self.seen.borrow().as_ref().filter(|_| !self.console.is_json())
+        {
+            let mut fields = Fields::new();
+            if !self.announced.get() {
+                text::identifiers(&mut fields, task_id, context_id);
+            }
+            fields.field("State", &state.to_string());
+            // Whoever has closed stdout is told by the exit status.
+            let _ = self.console.text(&fields);
+        }
         let after = self.settings.timeout.map(crate::duration::format).unwrap_or_default();
         let failure = match &*self.seen.borrow() {
             Some(Seen { task_id, context_id, state }) => Failure::new(
@@ -134,12 +163,20 @@ impl App {
         self.with_resumption(failure)
     }
 
-    /// The hint says how to go on with the task that was seen.
+    /// The hint says how to go on with the task that was seen, and first which credential that takes
+    /// if it is a matter of one.
     pub(crate) fn with_resumption(&self, failure: Failure) -> Failure {
         let carried = resume::carried(&self.resolved);
         match &*self.seen.borrow() {
             Some(seen) => match resume::task(&carried, &seen.task_id, &seen.context_id, &seen.state) {
-                Some(command) => failure.hint(command),
+                Some(command) => {
+                    let about_credentials = matches!(failure.code, Code::CredentialsMissing | Code::AuthFailed);
+                    let hint = match &failure.hint {
+                        Some(hint) if about_credentials => format!("{hint}; then {command}"),
+                        _ => command,
+                    };
+                    Failure { hint: Some(hint), ..failure }
+                }
                 None => failure,
             },
             None => failure,
@@ -147,7 +184,10 @@ impl App {
     }
 }
 
-/// A closed stdout ends the run: there is nobody to tell the rest to.
+/// A closed stdout ends the run, and well: its reader has what it wanted.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
-    result.map_err(|error| Failure::new(Code::Internal, format!("cannot write to standard output: {error}")))
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::new(Code::OutputClosed, "nobody reads standard output any more"),
+        _ => Failure::new(Code::Internal, format!("cannot write to standard output: {error}")),
+    })
 }

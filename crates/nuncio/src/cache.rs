@@ -1,5 +1,6 @@
 //! Agent cards on disk, below the user's cache directory. Whether and for how long a card may be
-//! used is the client's business.
+//! used is the client's business. Those of the loopback host are not kept: who develops agents
+//! starts another one on the same port.
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -7,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use a2a_http_client::{CardStore, StoredCard};
+use a2a_http_client::{CardStore, StoredCard, is_loopback};
 use serde::{Deserialize, Serialize};
 
 /// One file a card.
@@ -54,12 +55,18 @@ impl CardFiles {
 /// A cache that cannot be written or read costs a request, which is not worth a warning.
 impl CardStore for CardFiles {
     fn load(&self, url: &str) -> Option<StoredCard> {
+        if is_loopback(url) {
+            return None;
+        }
         let content = std::fs::read(self.path(url)).ok()?;
         let entry: Entry<'_> = serde_json::from_slice(&content).ok()?;
         (entry.url == url).then(|| entry.card.into_owned())
     }
 
     fn save(&self, url: &str, card: &StoredCard) {
+        if is_loopback(url) {
+            return;
+        }
         let entry = Entry { url: url.into(), card: std::borrow::Cow::Borrowed(card) };
         if let Ok(content) = serde_json::to_vec(&entry) {
             let _ = self.write(&self.path(url), &content);

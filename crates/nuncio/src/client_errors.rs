@@ -1,6 +1,6 @@
 //! From the errors of the client library to the failures of the command.
 
-use a2a_http_client::{ClientError, TransportError};
+use a2a_http_client::{AnsweredCode, ClientError, Credential, TransportError};
 use a2a_protocol_core::{AgentCard, Error, ErrorKind, SecurityScheme};
 
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
 /// A call did not succeed.
 pub(crate) fn of_call(error: &Error, has_credentials: bool) -> Failure {
     let transport = error.cause().and_then(|cause| cause.downcast_ref::<TransportError>());
+    let answered = error.cause().and_then(|cause| cause.downcast_ref::<AnsweredCode>()).map(|code| code.0);
     let code = match error.kind() {
         _ if transport.is_some() => Code::Unreachable,
         // 503 and its like come from a proxy or an agent that is going down: nobody answered.
@@ -19,15 +20,13 @@ pub(crate) fn of_call(error: &Error, has_credentials: bool) -> Failure {
         ErrorKind::Unauthenticated | ErrorKind::PermissionDenied if has_credentials => Code::AuthFailed,
         ErrorKind::Unauthenticated => Code::CredentialsMissing,
         ErrorKind::PermissionDenied => Code::AuthFailed,
+        ErrorKind::Internal if answered.is_some_and(|code| code != ErrorKind::Internal.json_rpc_code()) => Code::Agent,
         kind => Code::Protocol(kind),
     };
     let mut failure = Failure::new(code, error.message());
-    match transport {
-        None => failure.a2a_code = Some(error.json_rpc_code()),
-        Some(error) if error.is_connect() => {}
-        Some(_) => {
-            return failure.hint("the agent may have taken the request; nuncio task list shows its tasks");
-        }
+    failure.a2a_code = answered;
+    if transport.is_some_and(|error| !error.is_connect()) {
+        return failure.hint("the agent may have taken the request; nuncio task list shows its tasks");
     }
     match hint(code) {
         Some(hint) => failure.hint(hint),
@@ -61,6 +60,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::CardNotFound => "check --agent-card: a host or origin, the URL of a card, or a file",
         Code::CardInvalid => "nuncio card get --validate names what is wrong with a card",
         Code::Unreachable => "check the address, the network and TLS; --debug shows the exchange",
+        Code::Agent => "the code is the agent's own: see its documentation; --debug shows the exchange",
         Code::AuthFailed => "check the credential of --bearer (A2ACLI_BEARER) or --api-key (A2ACLI_API_KEY)",
         Code::Protocol(kind) => match kind {
             ErrorKind::TaskNotFound => "check the task id, nothing was created; --debug shows the protocol error",
@@ -77,15 +77,31 @@ fn hint(code: Code) -> Option<&'static str> {
     })
 }
 
+/// Whether the credentials that are supplied are what the card requires: all of one alternative;
+/// without requirements those of any scheme, and without schemes any at all.
+pub(crate) fn suffices(card: Option<&AgentCard>, supplied: impl Fn(Credential) -> bool) -> bool {
+    let Some(card) = card.filter(|card| !card.security_schemes.is_empty()) else {
+        return supplied(Credential::Bearer) || supplied(Credential::ApiKey);
+    };
+    let met = |scheme: &SecurityScheme| Credential::of(scheme).is_some_and(&supplied);
+    let required = || card.security_requirements.iter().filter(|requirement| !requirement.schemes.is_empty());
+    if required().next().is_none() {
+        return card.security_schemes.values().any(met);
+    }
+    required()
+        .any(|requirement| requirement.schemes.keys().all(|name| card.security_schemes.get(name).is_some_and(met)))
+}
+
 /// What to supply, as the card says.
 pub(crate) fn credentials_hint(agent: Option<&AgentCard>) -> String {
     let schemes = agent.iter().flat_map(|card| &card.security_schemes);
     let options: Vec<String> = schemes
         .map(|(name, scheme)| {
-            let flag = match scheme {
-                SecurityScheme::ApiKey(_) => "--api-key or A2ACLI_API_KEY",
-                SecurityScheme::MutualTls(_) => "a client certificate, which nuncio cannot present",
-                _ => "--bearer or A2ACLI_BEARER",
+            let flag = match (Credential::of(scheme), scheme) {
+                (Some(Credential::ApiKey), _) => "--api-key or A2ACLI_API_KEY",
+                (Some(Credential::Bearer), _) => "--bearer or A2ACLI_BEARER",
+                (None, SecurityScheme::MutualTls(_)) => "a client certificate, which nuncio cannot present",
+                (None, _) => "a credential that nuncio cannot present",
             };
             format!("{name} ({}): {flag}", card::scheme(scheme))
         })
@@ -109,10 +125,11 @@ mod tests {
             (ErrorKind::ContentTypeNotSupported, "ContentTypeNotSupportedError", 1),
             (ErrorKind::VersionNotSupported, "VersionNotSupportedError", 1),
         ] {
-            let failure = of_call(&Error::new(kind, "why"), false);
+            let failure = of_call(&Error::new(kind, "why").caused_by(AnsweredCode(kind.json_rpc_code())), false);
             assert_eq!((failure.code.name(), failure.code.exit()), (name, exit));
             assert_eq!(failure.a2a_code, Some(kind.json_rpc_code()));
             assert_eq!(failure.message, "why");
+            assert_eq!(of_call(&Error::new(kind, "our own"), false).a2a_code, None);
         }
     }
 
@@ -134,6 +151,27 @@ mod tests {
         let error = Error::new(ErrorKind::Unavailable, "refused").caused_by(TransportError::connect("refused"));
         let failure = of_call(&error, false);
         assert_eq!((failure.code, failure.a2a_code), (Code::Unreachable, None));
+    }
+
+    #[test]
+    fn all_of_one_requirement_has_to_be_supplied() {
+        let both = r#""securitySchemes":{
+            "k":{"apiKeySecurityScheme":{"location":"header","name":"X-K"}},
+            "t":{"httpAuthSecurityScheme":{"scheme":"Bearer"}}}"#;
+        for (requirements, bearer, key) in [
+            (r"[]", true, true),
+            (r#"[{"schemes":{"k":{}}}]"#, false, true),
+            (r#"[{"schemes":{"k":{}}},{"schemes":{"t":{}}}]"#, true, true),
+            (r#"[{"schemes":{"k":{},"t":{}}}]"#, false, false),
+            (r#"[{"schemes":{}}]"#, true, true),
+        ] {
+            let card: AgentCard =
+                serde_json::from_str(&format!(r#"{{{both},"securityRequirements":{requirements}}}"#)).unwrap();
+            let with = |mine| suffices(Some(&card), |credential| credential == mine);
+            assert_eq!((with(Credential::Bearer), with(Credential::ApiKey)), (bearer, key), "{requirements}");
+            assert!(suffices(Some(&card), |_| true) && !suffices(Some(&card), |_| false));
+        }
+        assert!(suffices(None, |_| true) && !suffices(None, |_| false));
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub(crate) enum Code {
     Internal,
     /// Ctrl-C, or a signal to end; nuncio's own code.
     Interrupted,
+    /// Nobody reads stdout any more, which is no failure and is not reported.
+    OutputClosed,
+    /// An error of the agent's own, by a number that the protocol does not know.
+    Agent,
     /// An error of the protocol.
     Protocol(ErrorKind),
 }
@@ -41,14 +45,25 @@ impl Code {
             Self::Timeout => "A2ACLI_ERR_TIMEOUT",
             Self::Internal => "A2ACLI_ERR_INTERNAL",
             Self::Interrupted => "NUNCIO_ERR_INTERRUPTED",
-            Self::Protocol(kind) => kind.name(),
+            Self::OutputClosed => "NUNCIO_ERR_OUTPUT_CLOSED",
+            Self::Agent => "NUNCIO_ERR_AGENT",
+            Self::Protocol(kind) => match kind {
+                // Neither A2A (section 3.3.2) nor JSON-RPC has names for these.
+                ErrorKind::Unauthenticated => "NUNCIO_ERR_UNAUTHENTICATED",
+                ErrorKind::PermissionDenied => "NUNCIO_ERR_PERMISSION_DENIED",
+                ErrorKind::ResourceExhausted => "NUNCIO_ERR_RESOURCE_EXHAUSTED",
+                ErrorKind::PayloadTooLarge => "NUNCIO_ERR_PAYLOAD_TOO_LARGE",
+                ErrorKind::Unavailable => "NUNCIO_ERR_UNAVAILABLE",
+                kind => kind.name(),
+            },
         }
     }
 
     /// The exit status.
     pub(crate) fn exit(self) -> u8 {
         match self {
-            Self::CardInvalid | Self::Internal | Self::Protocol(_) => 1,
+            Self::OutputClosed => 0,
+            Self::CardInvalid | Self::Internal | Self::Agent | Self::Protocol(_) => 1,
             Self::Usage => 2,
             Self::CardNotFound | Self::Unreachable => 3,
             Self::CredentialsMissing | Self::AuthFailed => 4,
@@ -65,8 +80,8 @@ pub(crate) struct Failure {
     pub(crate) code: Code,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// The protocol's numeric code of the error. It is the JSON-RPC one whatever the binding, so
-    /// that the same error looks the same over all of them.
+    /// The protocol's numeric code of the error, where the agent sent one. It is the JSON-RPC one
+    /// whatever the binding, so that the same error looks the same over all of them.
     pub(crate) a2a_code: Option<i64>,
 }
 
@@ -134,8 +149,18 @@ mod tests {
             (Code::Timeout, "A2ACLI_ERR_TIMEOUT", 5),
             (Code::Internal, "A2ACLI_ERR_INTERNAL", 1),
             (Code::Protocol(ErrorKind::TaskNotCancelable), "TaskNotCancelableError", 1),
+            (Code::Protocol(ErrorKind::PayloadTooLarge), "NUNCIO_ERR_PAYLOAD_TOO_LARGE", 1),
+            (Code::Agent, "NUNCIO_ERR_AGENT", 1),
         ] {
             assert_eq!((code.name(), code.exit()), (name, exit));
+        }
+    }
+
+    #[test]
+    fn only_names_of_the_protocol_have_no_prefix() {
+        for kind in ErrorKind::ALL {
+            let is_protocols = kind.json_rpc_code() != ErrorKind::Unavailable.json_rpc_code();
+            assert_eq!(Code::Protocol(*kind).name().starts_with("NUNCIO_ERR_"), !is_protocols, "{kind:?}");
         }
     }
 

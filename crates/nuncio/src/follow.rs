@@ -341,7 +341,7 @@ mod tests {
         let stream = events(vec![Ok(working), Err(Error::new(ErrorKind::Internal, "agent's own"))]);
         let failure = states_until_settled(&agent, &app, Some(stream)).await.unwrap_err();
         assert_eq!(failure.code, crate::error::Code::Protocol(ErrorKind::Internal));
-        assert_eq!(failure.hint.as_deref(), Some("run again with --debug for the protocol error"));
+        assert_eq!(failure.hint.as_deref(), Some("nuncio task get --wait t"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -46,7 +46,8 @@ fn run(arguments: &[OsString]) -> u8 {
         && !error.use_stderr()
     {
         // Help or version, which were asked for.
-        return u8::from(error.print().is_err());
+        let printed = error.print();
+        return u8::from(printed.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe));
     }
     let flags = match &parsed {
         Ok((_, matches)) => settings::given(matches),
@@ -123,6 +124,7 @@ fn finish(app: &App, cli: &Cli) -> u8 {
     };
     match result {
         Ok(()) => 0,
+        Err(Failure { code: code @ Code::OutputClosed, .. }) => code.exit(),
         Err(failure) => {
             app.console.fail(&failure);
             if failure.code == Code::Interrupted

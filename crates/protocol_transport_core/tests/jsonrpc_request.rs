@@ -132,3 +132,23 @@ fn deep_nesting_needs_no_stack() {
     let objects = r#"{"a":"#.repeat(DEPTH);
     assert!(parse(objects.as_bytes(), 1).is_err());
 }
+
+#[test]
+fn a_request_nested_too_deeply_is_rejected_with_its_id() {
+    for (levels, accepted) in [(127, true), (128, false), (100_000, false)] {
+        let nested = "[".repeat(levels) + &"]".repeat(levels);
+        for member in ["params", "other"] {
+            let single = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"m","{member}":{nested}}}"#);
+            for body in [single.clone(), format!("[{single}]")] {
+                let entry = match parse(body.as_bytes(), 1).unwrap() {
+                    Incoming::Single(entry) => entry,
+                    Incoming::Batch(mut entries) => entries.remove(0),
+                };
+                assert_eq!(entry.is_ok(), accepted, "{levels} {member}");
+                if let Err(rejected) = entry {
+                    assert_eq!((rejected.id.to_string().as_str(), rejected.error.code), ("7", Error::INVALID_PARAMS));
+                }
+            }
+        }
+    }
+}

@@ -8,4 +8,4 @@ mod watch;
 
 pub use host::host;
 pub use mount::router;
-pub use serve::{ConnectionOptions, serve, serve_app, shutdown_signal};
+pub use serve::{ConnectionOptions, serve, serve_app, shutdown_signal, url_of};

@@ -1,6 +1,13 @@
 //! Listening, and going down in good order.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -67,16 +74,22 @@ pub(super) enum Phase {
 /// # Errors
 /// When the listener has no address, or the card cannot be written.
 pub async fn serve(listener: TcpListener, server: HttpServer, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let mut address = listener.local_addr()?;
-    if address.ip().is_unspecified() {
-        // Nobody can call 0.0.0.0; whoever listens there for others sets `public_url`.
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
+    let url = url_of(listener.local_addr()?);
     let unwritable = |error: InvalidOptions| io::Error::new(io::ErrorKind::InvalidInput, error);
-    let server = server.located_at(&format!("http://{address}")).map_err(unwritable)?;
+    let server = server.located_at(&url).map_err(unwritable)?;
     let lifecycle = server.lifecycle().clone();
     serve_app(listener, server, &lifecycle, &ConnectionOptions::default(), shutdown).await;
     Ok(())
+}
+
+/// Where callers on this machine reach a listener of this address, without a slash at the end. One
+/// that listens on all addresses (`0.0.0.0`, `::`) is reached on the loopback one: whoever listens
+/// there for others sets `public_url`.
+pub fn url_of(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("http://{address}")
 }
 
 /// Serves an application until `shutdown` resolves: an [`HttpServer`], or an `axum::Router` that one
@@ -192,6 +205,19 @@ pub async fn shutdown_signal() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_nobody_can_call_is_not_named() {
+        for (address, url) in [
+            ("0.0.0.0:3000", "http://127.0.0.1:3000"),
+            ("[::]:3000", "http://[::1]:3000"),
+            ("127.0.0.1:1", "http://127.0.0.1:1"),
+            ("192.0.2.7:80", "http://192.0.2.7:80"),
+            ("[2001:db8::7]:80", "http://[2001:db8::7]:80"),
+        ] {
+            assert_eq!(url_of(address.parse().unwrap()), url);
+        }
+    }
 
     #[tokio::test]
     async fn accepted_sockets_send_at_once() {

@@ -59,7 +59,9 @@ async fn other_verbs_and_paths_are_refused() {
     ] {
         let answered = ask(&server, verb, uri, &[JSON], SEND).await;
         assert_eq!((answered.status.as_u16(), answered.header("allow")), (status, allow), "{verb} {uri}");
-        assert_eq!(answered.json()["error"]["details"][0]["reason"], "METHOD_NOT_FOUND", "{verb} {uri}");
+        let error = &answered.json()["error"];
+        assert_eq!(error["details"][0]["reason"], "METHOD_NOT_FOUND", "{verb} {uri}");
+        assert_eq!(error["code"], status, "{verb} {uri}");
     }
     let answered = ask(&server, "GET", "/tasks/%FF", &[], "").await;
     assert_eq!(answered.status, 400);

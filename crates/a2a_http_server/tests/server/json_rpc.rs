@@ -172,6 +172,85 @@ async fn versions_are_negotiated_and_the_id_is_kept() {
 }
 
 #[tokio::test]
+async fn versions_that_contradict_each_other_are_refused() {
+    let agent = Agent::fitting();
+    let server = server(agent.clone());
+    let one = ("A2A-Version", "1.0");
+    for (headers, uri, code) in [
+        (&[JSON, one, ("A2A-Version", "99.0")][..], "/", Some(-32602)),
+        (&[JSON], "/?A2A-Version=1.0&A2A-Version=99.0", Some(-32602)),
+        (&[JSON, one], "/?A2A-Version=1.0&A2A-Version=0.3", Some(-32602)),
+        (&[JSON, one, one, ("A2A-Version", "")], "/?A2A-Version=&A2A-Version=1.0", None),
+    ] {
+        let answered = ask(&server, "POST", uri, headers, rpc("GetTask", r#"{"id":"t"}"#)).await;
+        let json = answered.json();
+        assert_eq!(json["error"]["code"].as_i64(), code, "{headers:?} {uri}");
+        if code.is_some() {
+            assert_eq!(json["error"]["data"][1]["fieldViolations"][0]["field"], "A2A-Version", "{json}");
+        }
+        assert_eq!(agent.methods().len(), usize::from(code.is_none()));
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_as_such() {
+    let agent = Agent::fitting();
+    let server = server(agent.clone());
+    for (coding, refused) in
+        [("gzip", true), ("identity, br", true), ("identity", false), ("Identity", false), ("", false)]
+    {
+        let headers = [JSON, ("content-encoding", coding)];
+        let sent: &[u8] = if refused { b"\x1f\x8b\x08" } else { SEND.as_bytes() };
+        let answered = ask(&server, "POST", "/message:send", &headers, sent.to_vec()).await;
+        assert_eq!(answered.status == 400, refused, "{coding}: {}", answered.text());
+        if refused {
+            let error = &answered.json()["error"];
+            assert_eq!(error["details"][0]["reason"], "CONTENT_TYPE_NOT_SUPPORTED");
+            assert!(error["message"].as_str().unwrap().contains("uncompressed"), "{error}");
+            assert_eq!(ask(&server, "POST", "/", &headers, sent.to_vec()).await.code(), -32005);
+        }
+        assert_eq!(agent.methods().len(), usize::from(!refused));
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_as_a_whole_has_a_name() {
+    let server = server(Agent::fitting());
+    let answered = post(&server, rpc("SendMessage", "[]")).await;
+    assert_eq!(answered.json()["error"]["data"][1]["fieldViolations"][0]["field"], "params");
+    for body in ["\"x\"", "[]", "null", "7"] {
+        let answered = ask(&server, "POST", "/message:send", &[JSON], body).await;
+        assert_eq!(answered.status, 400);
+        let json = answered.json();
+        assert_eq!(json["error"]["details"][1]["fieldViolations"][0]["field"], "body", "{json}");
+    }
+}
+
+#[tokio::test]
+async fn no_part_of_a_request_may_be_nested_beyond_a_bound() {
+    let agent = Agent::fitting();
+    let server = server(agent.clone());
+    for (levels, refused) in [(126, false), (128, true), (100_000, true)] {
+        let deep = [r#"{"a":"#.repeat(levels), "1".to_owned(), "}".repeat(levels)].concat();
+        let params = format!(r#"{{"id":"t","unknown":{deep}}}"#);
+        for body in [
+            rpc("GetTask", &params),
+            rpc("vendor/method", &params),
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{{"id":"t"}},"x":{deep}}}"#),
+        ] {
+            let json = post(&server, body).await.json();
+            assert_eq!(json["id"], 1);
+            assert_eq!(json["error"]["code"].as_i64(), refused.then_some(-32602), "{levels}");
+        }
+        let batch = format!("[{}]", rpc("GetTask", &params));
+        assert_eq!(post(&server, batch).await.json()[0]["error"].is_object(), refused);
+        let answered = ask(&server, "POST", "/tasks/t:cancel", &[JSON], params).await;
+        assert_eq!(answered.status == 400, refused, "{levels}");
+        assert_eq!(agent.methods().is_empty(), refused);
+    }
+}
+
+#[tokio::test]
 async fn methods_of_version_0_3_say_what_is_spoken_here() {
     let answered = post(&server(Agent::fitting()), rpc("message/send", SEND)).await;
     assert_eq!(answered.code(), -32009);

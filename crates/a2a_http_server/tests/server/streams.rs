@@ -1,6 +1,6 @@
 //! Streams, in process.
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use a2a_http_server::Body;
 use a2a_protocol_core::{Error, ErrorKind};
@@ -155,9 +155,57 @@ async fn closing_sends_what_is_there_and_ends_the_stream() {
     let mut response = open(&server, "/").await;
     sender.send(1).unwrap();
     server.lifecycle().close();
-    assert_eq!(decode(frame(&mut response).await.unwrap().as_bytes()).len(), 1);
-    assert_eq!(frame(&mut response).await.unwrap(), ": the server is going down\n\n");
+    let sent = frame(&mut response).await.unwrap();
+    assert_eq!(decode(sent.as_bytes()).len(), 1);
+    assert!(sent.ends_with("\n\n: the server is going down\n\n"), "{sent}");
     assert_eq!(frame(&mut response).await, None);
+}
+
+#[tokio::test]
+async fn closing_ends_a_stream_that_always_has_events() {
+    let endless = || stream::iter((1..).map(|sequence| Ok(event(sequence, "x")))).boxed();
+    let server = server(Agent::streaming(endless));
+    let mut response = open(&server, "/").await;
+    assert!(!frame(&mut response).await.unwrap().contains("going down"));
+    server.lifecycle().close();
+    assert!(frame(&mut response).await.unwrap().ends_with("\n\n: the server is going down\n\n"));
+    assert_eq!(frame(&mut response).await, None);
+}
+
+/// Ready at every other poll, when it has woken itself: a handler that gives way after each event.
+fn giving_way(count: u64) -> a2a_app_ports::EventStream {
+    let (mut sequence, mut ready) = (0, true);
+    let events = stream::poll_fn(move |cx| {
+        ready = !ready;
+        if ready {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        sequence += 1;
+        Poll::Ready((sequence <= count).then(|| Ok(event(sequence, "x"))))
+    });
+    events.boxed()
+}
+
+#[tokio::test]
+async fn events_of_a_handler_that_gives_way_are_written_together() {
+    let mut response = open(&server(Agent::streaming(|| giving_way(100))), "/message:stream").await;
+    let (mut frames, mut ids) = (0, Vec::new());
+    while let Some(frame) = frame(&mut response).await {
+        frames += 1;
+        ids.extend(decode(frame.as_bytes()).into_iter().map(|event| event.id.unwrap().parse::<u64>().unwrap()));
+    }
+    assert_eq!(ids, (1..=100).collect::<Vec<_>>());
+    assert!(frames <= 7, "{frames} frames for 100 events");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_before_a_silence_goes_out_at_once() {
+    let one = || stream::iter([Ok(event(1, "one"))]).chain(stream::pending()).boxed();
+    let mut response = open(&server(Agent::streaming(one)), "/message:stream").await;
+    let start = Instant::now();
+    assert_eq!(decode(frame(&mut response).await.unwrap().as_bytes()).len(), 1);
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test]

@@ -23,6 +23,12 @@ impl Error {
 
     /// The body of an HTTP+JSON error, a `google.rpc.Status` (section 11.6).
     pub fn to_http_body(&self) -> Vec<u8> {
+        self.to_http_body_as(self.0.kind.http_status())
+    }
+
+    /// The same body for a reply whose HTTP status is not that of the table: `code` has to be the
+    /// status that is sent.
+    pub fn to_http_body_as(&self, http_status: u16) -> Vec<u8> {
         #[derive(Serialize)]
         struct Body<'a> {
             error: Status<'a>,
@@ -35,7 +41,7 @@ impl Error {
             details: Vec<Detail<'a>>,
         }
         let error = Status {
-            code: self.0.kind.http_status(),
+            code: http_status,
             status: self.0.kind.grpc_status(),
             message: &self.0.message,
             details: self.details(),

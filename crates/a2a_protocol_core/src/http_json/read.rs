@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use protocol_transport_core::depth;
 use serde::{
     Deserializer,
     de::{self, IntoDeserializer, Visitor, value::MapDeserializer},
@@ -38,7 +39,12 @@ impl Route<'_> {
     }
 
     fn read_body(&self, body: &str) -> Result<Call, Error> {
-        Call::from_json(self.method, if body.trim_ascii().is_empty() { "{}" } else { body })
+        let call = Call::from_json(self.method, if body.trim_ascii().is_empty() { "{}" } else { body })?;
+        // What is kept is bounded where it is read; this is for what is ignored.
+        if depth::exceeds(body, depth::MAX_LEVELS) {
+            return Err(Error::invalid("body", depth::TOO_DEEP));
+        }
+        Ok(call)
     }
 
     fn read_query(&self, query: &str) -> Result<Call, Error> {
@@ -46,7 +52,7 @@ impl Route<'_> {
             let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name, Text(value)));
             MapDeserializer::<_, de::value::Error>::new(pairs)
         };
-        Call::read(self.method, pairs()).map_err(|_| Call::fault(self.method, pairs()))
+        Call::read(self.method, pairs()).map_err(|_| Call::fault(self.method, pairs(), "query"))
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use a2a_app_ports::BoxFuture;
 use futures::future::poll_fn;
 
-use super::{Shared, live::Live};
+use super::{
+    Shared,
+    live::{Live, lock},
+};
 
 /// The work of a run: polled by whoever waits for it, and when that one goes away or has waited for a
 /// while, given to the spawner. A vanished caller never kills the work.
@@ -75,6 +79,21 @@ impl Drive {
     }
 }
 
+impl Drive {
+    /// Goes on with work that does not wait for anything, for the reader of a stream to do while it
+    /// reads; other work is given away, and so is this once the reader has had its time.
+    pub(crate) async fn beside(mut self, live: &Live) -> Option<Beside> {
+        let before = live.revision();
+        poll_fn(|cx| {
+            self.poll(cx);
+            Poll::Ready(())
+        })
+        .await;
+        let work = self.work.take_if(|_| live.revision() > before)?;
+        Some(Beside::new(&self.engine, work))
+    }
+}
+
 impl Drop for Drive {
     fn drop(&mut self) {
         self.hand_over();
@@ -117,6 +136,74 @@ impl<T: Send + 'static> Drop for Whole<T> {
                 steps.await;
                 engine.live.end();
             }));
+        }
+    }
+}
+
+/// After so many pieces without an event the handler waits for something.
+const VAIN_POLLS: u32 = 3;
+/// For so long a reader may do the work beside reading. Longer, and a slow one would slow the handler.
+const READERS_TIME: Duration = Duration::from_millis(10);
+
+/// Work that the reader of a stream does: handler and reader take turns without anybody being woken,
+/// and what the handler says in the meantime is read, and written, together.
+pub(crate) struct Beside {
+    shared: Arc<Mutex<Shift>>,
+    engine: Arc<Shared>,
+    vain_polls: u32,
+}
+
+#[derive(Default)]
+struct Shift {
+    /// The work, unless it is being done.
+    work: Option<BoxFuture<'static, ()>>,
+    /// Whether the reader has had its time.
+    over: bool,
+}
+
+impl Beside {
+    fn new(engine: &Arc<Shared>, work: BoxFuture<'static, ()>) -> Self {
+        let shared = Arc::new(Mutex::new(Shift { work: Some(work), over: false }));
+        let (shift, time) = (shared.clone(), engine.host.clock.sleep(READERS_TIME));
+        // Whether the reader is slow, or has stopped reading: then this goes on.
+        engine.host.spawner.spawn(Box::pin(async move {
+            time.await;
+            let rest = {
+                let mut shift = lock(&shift);
+                shift.over = true;
+                shift.work.take()
+            };
+            if let Some(rest) = rest {
+                rest.await;
+            }
+        }));
+        Self { shared, engine: engine.clone(), vain_polls: 0 }
+    }
+
+    /// Does a piece of the work; whether there is more to be done here.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, live: &Live) -> bool {
+        let before = live.revision();
+        // Handlers are not called under a lock.
+        let Some(mut work) = lock(&self.shared).work.take() else { return false };
+        if work.as_mut().poll(cx).is_pending() {
+            let mut shift = lock(&self.shared);
+            if shift.over {
+                drop(shift);
+                self.engine.host.spawner.spawn(work);
+            } else {
+                shift.work = Some(work);
+            }
+        }
+        self.vain_polls = if live.revision() > before { 0 } else { self.vain_polls + 1 };
+        self.vain_polls < VAIN_POLLS
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let rest = lock(&self.shared).work.take();
+        if let Some(rest) = rest {
+            self.engine.host.spawner.spawn(rest);
         }
     }
 }

@@ -424,7 +424,7 @@ impl TaskRun {
             EventKind::Created { .. } => Some(TaskState::Submitted),
             _ => None,
         });
-        let creates = log.revision == 0;
+        let creates = !log.pending.is_empty();
         if creates {
             let again = std::mem::replace(&mut log.creating, true);
             match self.engine.storage.create(scope, *id, events).await {

@@ -84,14 +84,14 @@ impl Shared {
             Accepted::Sending(sending) => sending,
             Accepted::Answered(message) => return Ok(one_message(message)),
         };
-        let Sending { scope, id, live, message, created, mut work } = sending;
-        if let Some((run, drive)) = &mut work {
+        let Sending { scope, id, live, message, created, work } = sending;
+        let mut beside = None;
+        if let Some((run, mut drive)) = work {
             drive.until(&live, || run.is_created() || run.has_answered()).await;
-            // A reader may take its time with the events, or never take one.
-            drive.hand_over();
             if let Some(answer) = run.take_answer() {
                 return answer.map(one_message);
             }
+            beside = drive.beside(&live).await;
         }
         let from = match created {
             Some(created) => (Arc::new(log::begin(id.into(), &created).map_err(Error::internal)?), message),
@@ -101,7 +101,7 @@ impl Shared {
                 (snapshot.task, snapshot.revision)
             }
         };
-        let watch = Watch::new(self.clone(), live, scope, id, from, Until::Answered(message));
+        let watch = Watch::new(self.clone(), live, scope, id, from, Until::Answered(message)).doing(beside);
         Ok(Reply::Stream(Box::pin(watch)))
     }
 

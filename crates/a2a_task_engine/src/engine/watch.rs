@@ -13,7 +13,7 @@ use a2a_protocol_core::{Error, Event, EventKind, StreamEvent, StreamResponse, Ta
 use event_listener::EventListener;
 use futures::Stream;
 
-use super::{READ_AT_ONCE, Shared, abandoned, live::Live};
+use super::{READ_AT_ONCE, Shared, abandoned, drive::Beside, live::Live};
 
 /// When a watcher has seen enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) struct Watch {
     ready: VecDeque<Arc<StreamEvent>>,
     reading: Option<BoxFuture<'static, Result<Option<Vec<Event>>, StorageError>>>,
     listener: Option<EventListener>,
+    /// The work that is done beside reading.
+    beside: Option<Beside>,
     over: bool,
 }
 
@@ -66,8 +68,15 @@ impl Watch {
             ready: VecDeque::from([Arc::new(first)]),
             reading: None,
             listener: None,
+            beside: None,
             over: false,
         }
+    }
+
+    /// Does this work beside reading.
+    pub(crate) fn doing(mut self, work: Option<Beside>) -> Self {
+        self.beside = work;
+        self
     }
 
     /// Takes what was read. Past the event with which the watcher has seen enough, nothing.
@@ -118,6 +127,7 @@ impl Stream for Watch {
                 return Poll::Ready(Some(Ok(event)));
             }
             if this.over {
+                this.beside = None;
                 return Poll::Ready(None);
             }
             if let Some(reading) = &mut this.reading {
@@ -135,6 +145,13 @@ impl Stream for Watch {
                     }
                 }
                 continue;
+            }
+            if this.live.revision() <= this.after
+                && let Some(work) = &mut this.beside
+                && !work.poll(cx, &this.live)
+            {
+                // It waits for something, or is done: dropped, what is left goes on without this.
+                this.beside = None;
             }
             if this.live.revision() > this.after {
                 let (engine, scope, id, after) = (this.engine.clone(), this.scope.clone(), this.id, this.after);

@@ -36,8 +36,7 @@ async fn extended(app: &App, card: &AgentCard, client: a2a_http_client::Client) 
     if card.capabilities.extended_agent_card != Some(true) {
         let kind = ErrorKind::UnsupportedOperation;
         let failure = Failure::new(Code::Protocol(kind), "the card does not declare capabilities.extendedAgentCard");
-        return Err(Failure { a2a_code: Some(kind.json_rpc_code()), ..failure }
-            .hint("leave out --extended to read the public card"));
+        return Err(failure.hint("leave out --extended to read the public card"));
     }
     let request = GetExtendedAgentCardRequest::default();
     let card = client.get_extended_agent_card(CallContext::new(), request).await;

@@ -1,6 +1,6 @@
 //! `task cancel`, `task get`, `task list` and `task subscribe`
 
-use std::{cell::Cell, sync::Arc};
+use std::sync::Arc;
 
 use a2a_app_ports::{AgentOperations as _, CallContext};
 use a2a_protocol_core::{
@@ -143,6 +143,7 @@ pub(crate) fn print_event(app: &App, event: &StreamResponse, task: Option<&Task>
     if app.console.is_json() {
         return written(app.console.json(event));
     }
+    app.announced.set(task.is_some());
     let mut fields = Fields::new();
     text::event(&mut fields, event, task, app.settings.verbose);
     written(app.console.text(&fields))
@@ -172,19 +173,18 @@ pub(crate) fn conclude_stream(app: &App, outcome: &Outcome) -> Result<(), Failur
 /// wait that is cut short has told them.
 pub(crate) struct Announcer<'a> {
     app: &'a App,
-    done: Cell<bool>,
 }
 
 impl<'a> Announcer<'a> {
     pub(crate) fn new(app: &'a App) -> Self {
-        Self { app, done: Cell::new(false) }
+        Self { app }
     }
 
     pub(crate) fn announce(&self, task: Option<&Task>) -> Result<(), Failure> {
-        let Some(task) = task.filter(|_| !self.app.console.is_json() && !self.done.get()) else {
+        let Some(task) = task.filter(|_| !self.app.console.is_json() && !self.app.announced.get()) else {
             return Ok(());
         };
-        self.done.set(true);
+        self.app.announced.set(true);
         let mut fields = Fields::new();
         text::identifiers(&mut fields, &task.id, &task.context_id);
         written(self.app.console.text(&fields))

@@ -20,11 +20,20 @@ pub(crate) struct DemoServerArgs {
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
 pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
-    let cannot = |error: agent_sdk::ServeError| Failure::new(Code::Internal, error.to_string());
+    let cannot = |error: agent_sdk::ServeError| {
+        let message = format!("cannot serve at {}: {}", arguments.listen, innermost(&error));
+        Failure::new(Code::Internal, message).hint("choose another place with --listen; port 0 takes a free one")
+    };
+    agent_sdk::log_to_stderr();
     let serving = agent::agent().bind(arguments.listen).await.map_err(cannot)?;
     crate::app::written(announce(&serving.url()))?;
     serving.serve().await;
     Ok(())
+}
+
+/// What the system says of it.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    error.source().map_or(error, innermost)
 }
 
 fn announce(url: &str) -> std::io::Result<()> {

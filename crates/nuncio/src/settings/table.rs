@@ -75,7 +75,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "agent-card",
         Kind::Value,
         "REF",
-        "The agent: a host or origin, the URL of its card, or a local card (file://... or a path)",
+        "The agent: a host or origin, the URL of its card, or a local card (file://... or a path). Cards are cached for as long as the agent allows (HTTP Cache-Control), those of localhost not at all",
     )
     .short('a'),
     Setting::new(

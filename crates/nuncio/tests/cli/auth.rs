@@ -152,3 +152,25 @@ fn insecure_warns_and_more_so_with_credentials() {
     let run = nuncio.run(&["task", "get", "t", "--insecure", "--bearer", "b"]).exits(0);
     assert!(run.stderr.contains("CREDENTIALS ARE SENT OVER AN UNVERIFIED CONNECTION"), "{run:?}");
 }
+
+#[test]
+fn a_credential_that_the_card_does_not_ask_for_is_not_sent() {
+    let key = json!({"key": {"apiKeySecurityScheme": {"location": "header", "name": "X-API-Key"}}});
+    let token = json!({"token": {"httpAuthSecurityScheme": {"scheme": "Bearer"}}});
+    let oidc = json!({"sso": {"openIdConnectSecurityScheme": {"openIdConnectUrl": "https://h"}}});
+    for (schemes, flag, header, missing) in [
+        (key.clone(), "--bearer", "authorization", true),
+        (key, "--api-key", "x-api-key", false),
+        (token.clone(), "--api-key", "x-api-key", true),
+        (token, "--bearer", "authorization", false),
+        (oidc, "--bearer", "authorization", false),
+        (json!({}), "--bearer", "authorization", false),
+        (json!({}), "--api-key", "x-api-key", false),
+    ] {
+        let agent = Agent::with_card(move |card| card["securitySchemes"] = schemes, |_| Answer::Http(401, ""));
+        let run = Nuncio::to(&agent).run(&["send", "x", "-o", "json", flag, "secret"]).exits(4);
+        assert_eq!(agent.calls()[0].header(header).is_none(), missing, "{flag}");
+        let code = if missing { "A2ACLI_ERR_CREDENTIALS_MISSING" } else { "A2ACLI_ERR_AUTH_FAILED" };
+        assert_eq!(run.error_code(), code, "{flag}");
+    }
+}

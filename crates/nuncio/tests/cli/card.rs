@@ -34,12 +34,23 @@ fn a_card_in_json_is_the_protocols_type() {
 
 #[test]
 fn a_fresh_card_is_not_fetched_again() {
+    // By way of a proxy, so that it can be an agent of another host.
+    let agent = Agent::start(completes);
+    let nuncio = Nuncio::new().env("http_proxy", &agent.url);
+    for _ in 0..2 {
+        nuncio.run(&["card", "get", "-a", "http://agent.test"]).exits(0).says("Name: Scripted");
+    }
+    assert_eq!(agent.all_calls().len(), 1);
+}
+
+#[test]
+fn a_card_of_this_machine_is_always_fetched() {
     let agent = Agent::start(completes);
     let nuncio = Nuncio::to(&agent);
     for _ in 0..2 {
-        nuncio.run(&["card", "get"]).exits(0).says("Name: Scripted");
+        nuncio.run(&["card", "get"]).exits(0);
     }
-    assert_eq!(agent.all_calls().len(), 1);
+    assert_eq!(agent.all_calls().len(), 2);
 }
 
 #[test]

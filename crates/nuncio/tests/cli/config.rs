@@ -67,8 +67,8 @@ fn a_file_of_secrets_that_others_can_read_is_warned_of() {
 fn what_is_cached_is_the_users_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let agent = Agent::start(completes);
-    let nuncio = Nuncio::to(&agent);
-    nuncio.run(&["card", "get"]).exits(0);
+    let nuncio = Nuncio::new().env("http_proxy", &agent.url);
+    nuncio.run(&["card", "get", "-a", "http://agent.test"]).exits(0);
     let files: Vec<_> =
         std::fs::read_dir(nuncio.home.join("cache/nuncio/cards")).unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(files.len(), 1);

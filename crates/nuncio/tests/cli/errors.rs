@@ -76,3 +76,37 @@ fn a_reply_that_makes_no_sense_is_named() {
     let run = Nuncio::to(&agent).run(&["task", "get", "t", "-o", "json"]).exits(1);
     assert_eq!(run.error_code(), "InvalidAgentResponseError");
 }
+
+#[test]
+fn what_the_protocol_has_no_name_for_is_prefixed() {
+    for (answer, exit, name, code) in [
+        (|| Answer::Http(413, ""), 1, "NUNCIO_ERR_PAYLOAD_TOO_LARGE", None),
+        (
+            || Answer::Error(-32000, 429, "RESOURCE_EXHAUSTED", "slowly"),
+            1,
+            "NUNCIO_ERR_RESOURCE_EXHAUSTED",
+            Some(-32000),
+        ),
+        (|| Answer::Http(502, "<html>"), 3, "A2ACLI_ERR_UNREACHABLE", None),
+        (|| Answer::Http(403, ""), 4, "A2ACLI_ERR_AUTH_FAILED", None),
+        (|| Answer::Http(500, "<html>"), 1, "InternalError", None),
+        (|| Answer::Error(-32603, 500, "INTERNAL_ERROR", "broken"), 1, "InternalError", Some(-32603)),
+    ] as [(fn() -> Answer, i32, &str, Option<i64>); 6]
+    {
+        for binding in ["JSONRPC", "HTTP+JSON"] {
+            let agent = Agent::start(move |_| answer());
+            let run =
+                Nuncio::to(&agent).run(&["send", "x", "--async", "-o", "json", "--transport", binding]).exits(exit);
+            assert_eq!(run.error_code(), name, "{binding}");
+            assert_eq!(run.json()["error"]["a2aCode"].as_i64(), code, "{run:?}");
+        }
+    }
+}
+
+#[test]
+fn a_code_of_the_agents_own_is_kept() {
+    let agent = Agent::start(|_| Answer::Error(-31999, 200, "OUT_OF_COFFEE", "no coffee"));
+    let run = Nuncio::to(&agent).run(&["send", "x", "-o", "json"]).exits(1);
+    assert_eq!(run.error_code(), "NUNCIO_ERR_AGENT");
+    assert_eq!(run.json()["error"]["a2aCode"], -31999);
+}

@@ -61,11 +61,45 @@ fn an_unspecified_state_is_polled_until_the_timeout() {
 fn a_timeout_keeps_the_identifiers() {
     let agent = Agent::start(in_turn(&["WORKING"]));
     let run = Nuncio::to(&agent).run(&["send", "x", "--timeout", "3s"]).exits(5);
-    assert_eq!(run.stdout, "Task ID: t\nContext ID: c\n");
+    assert_eq!(run.stdout, "Task ID: t\nContext ID: c\nState: TASK_STATE_WORKING\n");
     assert!(
         run.stderr.contains("A2ACLI_ERR_TIMEOUT") && run.stderr.contains("hint: nuncio task get --wait t"),
         "{run:?}"
     );
+}
+
+#[test]
+fn a_timeout_ends_with_the_state_whatever_came_before() {
+    let agent = Agent::start(in_turn(&["WORKING"]));
+    let wait = ["task", "get", "t", "--wait", "--poll-interval", "100ms", "--timeout", "2s"];
+    let run = Nuncio::to(&agent).run(&wait).exits(5);
+    assert_eq!(run.stdout, "Task ID: t\nContext ID: c\nState: TASK_STATE_WORKING\n");
+    let agent = Agent::start(|_| {
+        Answer::Stream(Box::new(|events| {
+            events.send(json!({"task": task("WORKING")}));
+            // The stream stays open for as long as the test runs.
+            loop {
+                std::thread::park();
+            }
+        }))
+    });
+    let run = Nuncio::to(&agent).run(&["send", "x", "--stream", "--timeout", "2s"]).exits(5);
+    assert!(run.stdout.contains("Task ID: t\nContext ID: c\n"), "{run:?}");
+    assert!(run.stdout.ends_with("State: TASK_STATE_WORKING\n"), "{run:?}");
+}
+
+#[test]
+fn an_agent_that_vanishes_leaves_the_task_in_the_hint() {
+    let agent = Agent::start(|call| match call.method.as_str() {
+        "SendStreamingMessage" => stream([json!({"task": task("WORKING")})]),
+        _ => Answer::HangUp,
+    });
+    let nuncio = Nuncio::to(&agent);
+    let sends = ["json", "text"].map(|format| nuncio.spawn(&["send", "x", "-o", format, "--poll-interval", "10ms"]));
+    let [json, text] = sends.map(|child| Run::of(child).exits(3));
+    assert_eq!(json.error_code(), "A2ACLI_ERR_UNREACHABLE");
+    assert_eq!(json.json()["error"]["hint"], "nuncio task get --wait t");
+    assert!(text.stderr.contains("hint: nuncio task get --wait t\n"), "{text:?}");
 }
 
 #[test]

@@ -1,4 +1,11 @@
-use crate::support::Nuncio;
+use std::{
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+};
+
+use serde_json::json;
+
+use crate::support::{Agent, Answer, Nuncio, Run, status, task};
 
 #[test]
 fn help_and_version_print_and_exit() {
@@ -40,4 +47,35 @@ fn every_shell_has_its_completion_script() {
         assert!(run.stdout.contains("nuncio") && run.stdout.contains("agent-card"), "{shell}");
     }
     Nuncio::new().run(&["completion", "tcsh"]).exits(2);
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_failure() {
+    let agent = Agent::start(|_| {
+        Answer::Stream(Box::new(|events| {
+            events.send(json!({"task": task("SUBMITTED")}));
+            // More than any pipe holds, so that the command meets its end.
+            for _ in 0..20_000 {
+                events.send(status("WORKING"));
+            }
+            events.send(status("COMPLETED"));
+        }))
+    });
+    for arguments in [&["completion", "bash"][..], &["send", "x", "--stream"], &["send", "x", "--stream", "-o", "json"]]
+    {
+        let mut child = Nuncio::to(&agent).spawn(arguments);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        drop(stdout);
+        let run = Run::of(child).exits(0);
+        assert_eq!(run.stderr, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_place_that_is_taken_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = taken.local_addr().unwrap().to_string();
+    let run = Nuncio::new().run(&["demo-server", "--listen", &place]).exits(1);
+    assert!(run.stderr.contains(&format!("cannot serve at {place}: ")) && run.stderr.contains("in use"), "{run:?}");
 }

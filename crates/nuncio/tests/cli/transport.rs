@@ -63,6 +63,7 @@ fn another_version_is_refused_and_never_downgraded_to() {
     let agent = Agent::start(completes);
     let run = Nuncio::to(&agent).run(&["send", "x", "--a2a-version", "9.9", "-o", "json"]).exits(1);
     assert_eq!(run.error_code(), "VersionNotSupportedError");
+    assert!(run.json()["error"]["a2aCode"].is_null(), "nobody sent one");
     assert_eq!(agent.all_calls().len(), 0);
     let legacy = Agent::with_card(
         |card| {
@@ -76,4 +77,18 @@ fn another_version_is_refused_and_never_downgraded_to() {
     assert_eq!(run.error_code(), "VersionNotSupportedError");
     assert_eq!(legacy.methods(), [""; 0]);
     Nuncio::to(&legacy).run(&["card", "get"]).exits(0).says("Selected Interface: none");
+}
+
+#[test]
+fn this_machine_is_never_asked_for_by_a_proxy() {
+    let agent = Agent::start(completes);
+    let port = agent.url.rsplit(':').next().unwrap();
+    // Nobody listens there, and no test is given that port.
+    let nuncio = Nuncio::new().env("http_proxy", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
+    for host in ["127.0.0.1", "localhost"] {
+        let place = format!("http://{host}:{port}");
+        nuncio.run(&["send", "x", "-a", &place]).exits(0).says("State: TASK_STATE_COMPLETED");
+    }
+    let run = nuncio.run(&["card", "get", "-a", "http://agent.test", "-o", "json"]).exits(3);
+    assert_eq!(run.error_code(), "A2ACLI_ERR_UNREACHABLE");
 }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::members::{self, Members, Names};
 use super::{Error, Id};
+use crate::depth;
 
 /// One call, borrowed from the body it came in.
 #[derive(Clone, Debug)]
@@ -82,6 +83,11 @@ fn single(text: &str) -> serde_json::Result<Entry<'_>> {
     Ok(match check(&members) {
         Err(fault) => Err(rejected(readable_id, fault)),
         Ok(_) if id.is_some() && readable_id.is_none() => Err(rejected(None, "id must be a string, a number or null")),
+        // Read without a stack, but whoever reads the parameters may have none to spare.
+        Ok(_) if depth::exceeds(text, depth::MAX_LEVELS) => {
+            let error = Error::invalid_params(format!("the request is {}", depth::TOO_DEEP));
+            Err(Rejected { id: readable_id.unwrap_or(Id::NULL), error })
+        }
         Ok((method, params)) => Ok(Request { id: readable_id, method, params }),
     })
 }

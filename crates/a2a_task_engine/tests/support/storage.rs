@@ -1,0 +1,135 @@
+//! A storage in memory with what other storages are known for: it takes its time, and it fails.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use a2a_app_ports::{
+    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, Revision, Scope, Snapshot, StorageError, TaskId, TaskPage,
+    TaskStorage,
+};
+use a2a_protocol_core::{Event, Message};
+use a2a_task_engine::MemoryStorage;
+
+use super::{AGENT, Dice};
+
+/// Memory that may be slow, and that may be told to fail.
+#[derive(Default)]
+pub struct TestStorage {
+    memory: MemoryStorage,
+    /// How often at most others run before the effect of an operation, and again after it.
+    delay: u32,
+    dice: Dice,
+    broken: AtomicBool,
+}
+
+impl TestStorage {
+    /// A storage that waits before and after the effect of each operation, as SQL does.
+    pub fn slow(seed: u64) -> Self {
+        Self { delay: 3, dice: Dice::new(seed), ..Self::default() }
+    }
+
+    /// Has whatever writes fail from now on, or no more.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// The log of a task.
+    pub async fn log(&self, task: &str) -> Vec<Event> {
+        let scope = Scope { agent: AGENT.into(), tenant: None, owner: None };
+        self.memory.events(&scope, task.parse().unwrap(), 0, usize::MAX).await.unwrap().unwrap()
+    }
+
+    fn slowly<'a, T: Send + 'a>(&'a self, operation: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
+        if self.delay == 0 {
+            return operation;
+        }
+        Box::pin(async move {
+            self.dice.dawdle(self.delay).await;
+            let done = operation.await;
+            self.dice.dawdle(self.delay).await;
+            done
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        operation: BoxFuture<'a, Result<Revision, StorageError>>,
+    ) -> BoxFuture<'a, Result<Revision, StorageError>> {
+        self.slowly(Box::pin(async move {
+            if self.broken.load(Ordering::SeqCst) {
+                return Err(StorageError::Failed("disk on fire".into()));
+            }
+            operation.await
+        }))
+    }
+}
+
+impl TaskStorage for TestStorage {
+    fn create<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        events: Vec<Event>,
+    ) -> BoxFuture<'a, Result<Revision, StorageError>> {
+        self.write(Box::pin(async move { self.memory.create(scope, id, events).await }))
+    }
+
+    fn append<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        expected: Revision,
+        events: Vec<Event>,
+    ) -> BoxFuture<'a, Result<Revision, StorageError>> {
+        self.write(Box::pin(async move { self.memory.append(scope, id, expected, events).await }))
+    }
+
+    fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.snapshot(scope, id).await }))
+    }
+
+    fn snapshot_at<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        revision: Revision,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.snapshot_at(scope, id, revision).await }))
+    }
+
+    fn events<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        after: Revision,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Option<Vec<Event>>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.events(scope, id, after, limit).await }))
+    }
+
+    fn list<'a>(&'a self, scope: &'a Scope, query: &'a ListQuery) -> BoxFuture<'a, Result<TaskPage, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.list(scope, query).await }))
+    }
+
+    fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.claim(scope, claim).await }))
+    }
+
+    fn settle<'a>(
+        &'a self,
+        scope: &'a Scope,
+        message_id: &'a str,
+        task: TaskId,
+        answer: Option<Arc<Message>>,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.settle(scope, message_id, task, answer).await }))
+    }
+}
+
+impl FleetStorage for TestStorage {
+    fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
+        self.memory.page_token_key(candidate)
+    }
+}
