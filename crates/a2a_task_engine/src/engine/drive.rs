@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::BoxFuture;
+use a2a_app_ports::{BoxFuture, MaybeSend};
 use futures::future::poll_fn;
 
 use super::{
@@ -102,19 +102,19 @@ impl Drop for Drive {
 
 /// A future that goes on to its end even if whoever waits for it goes away: for steps that belong
 /// together, such as storing a message and seeing that somebody answers it.
-pub(crate) struct Whole<T: Send + 'static> {
+pub(crate) struct Whole<T: MaybeSend + 'static> {
     steps: Option<BoxFuture<'static, T>>,
     engine: Arc<Shared>,
 }
 
-impl<T: Send + 'static> Whole<T> {
+impl<T: MaybeSend + 'static> Whole<T> {
     pub(crate) fn new(engine: Arc<Shared>, steps: BoxFuture<'static, T>) -> Self {
         engine.live.begin();
         Self { steps: Some(steps), engine }
     }
 }
 
-impl<T: Send + 'static> Future for Whole<T> {
+impl<T: MaybeSend + 'static> Future for Whole<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
@@ -128,7 +128,7 @@ impl<T: Send + 'static> Future for Whole<T> {
     }
 }
 
-impl<T: Send + 'static> Drop for Whole<T> {
+impl<T: MaybeSend + 'static> Drop for Whole<T> {
     fn drop(&mut self) {
         if let Some(steps) = self.steps.take() {
             let engine = self.engine.clone();

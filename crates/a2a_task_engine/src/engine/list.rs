@@ -109,7 +109,18 @@ fn mac(key: &[u8; 32], scope: &Scope, query: &ListQuery, place: &[u8]) -> Hmac<S
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_but_a_token_opens(text in ".{0,80}", bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let (scope, query) = (Scope::default(), ListQuery::default());
+            prop_assert_eq!(open(&[7; 32], &scope, &query, &text), None);
+            prop_assert_eq!(open(&[7; 32], &scope, &query, &URL_SAFE_NO_PAD.encode(bytes)), None);
+        }
+    }
 
     #[test]
     fn a_token_opens_only_for_its_own_list_and_unchanged() {

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use agent_sdk::prelude::*;
@@ -190,6 +191,10 @@ pub(crate) fn agent(gates: &Gates) -> Agent {
         .skill(Skill::new("either", "Either").tag("test").answers(Answers::Either), move |turn, task| {
             either(c.clone(), turn, task)
         })
+        .skill(
+            Skill::new("hasty", "Hasty").tag("test").time_limit(Duration::from_millis(20)),
+            |_turn: Turn, _task: TaskUpdater| std::future::pending(),
+        )
         .skill(
             Skill::new("pictures", "Pictures").tag("test").input_mode("image/*"),
             |_turn: Turn, task: TaskUpdater| async move { task.complete().await },

@@ -6,6 +6,7 @@ mod agent;
 mod bindings;
 mod cancel;
 mod lists;
+mod once;
 mod refusals;
 mod send;
 mod streams;

@@ -111,7 +111,7 @@ async fn wrong_messages_are_refused_by_field(binding: Binding) {
         }
     }
     let (_, text) = refusal(world.send(world.to_skill("dance", "complete")).await);
-    assert!(text.contains("act, say, either, pictures"), "the known skills are named: {text}");
+    assert!(text.contains("act, say, either, hasty, pictures"), "the known skills are named: {text}");
     world.end().await;
 }
 
