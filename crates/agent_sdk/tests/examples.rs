@@ -8,7 +8,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use agent_sdk::prelude::*;
+use agent_sdk::{prelude::*, protocol::StreamResponse};
+use futures::StreamExt as _;
 
 fn example(name: &str) -> Command {
     // Examples are built beside the tests: target/debug/deps/this, target/debug/examples/that.
@@ -105,13 +106,12 @@ async fn cancelling_the_editor_cancels_the_storyteller() {
     let editor = Served::start("calling_agent", &[&writer.url]);
     let (editor, writer) = (editor.client().await, writer.client().await);
     let Sent::Task(edited) = editor.start("tides").await.unwrap() else { panic!("a message") };
-    // Once the other one's task is there, the cancellation has something to reach.
-    let list = || writer.list_tasks(CallContext::new(), Default::default());
-    while list().await.unwrap().tasks.is_empty() {
-        tokio::task::yield_now().await;
-    }
+    // Once the first words have come through, the editor has the storyteller's task in hand.
+    let mut events = edited.watch().await.unwrap();
+    while !matches!(events.next().await.unwrap().unwrap().response, StreamResponse::ArtifactUpdate(_)) {}
     assert_eq!(edited.cancel().await.unwrap().status.state, TaskState::Canceled);
-    let theirs = writer.task(list().await.unwrap().tasks[0].id.clone());
+    let listed = writer.list_tasks(CallContext::new(), Default::default()).await.unwrap();
+    let theirs = writer.task(listed.tasks[0].id.clone());
     let ended = theirs.wait_for_completion(std::time::Duration::from_secs(20)).await.unwrap();
     assert_eq!(ended.status.state, TaskState::Canceled);
 }
