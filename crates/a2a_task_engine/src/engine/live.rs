@@ -105,6 +105,8 @@ pub(crate) struct Slot {
     pub(crate) state: TaskState,
     /// An upper bound of that status's sequence number.
     pub(crate) state_revision: Revision,
+    /// Where the task last paused, whatever has happened since.
+    pub(crate) paused: Revision,
     /// Up to where messages have been given to a handler.
     pub(crate) taken: Revision,
     /// Messages that waited for their turn: where they are, and how long the log was when it came.
@@ -124,7 +126,15 @@ impl Slot {
 
     /// Whether the task has paused in, or after, the turn of the message at this place.
     pub(crate) fn has_paused_after(&self, message: Revision) -> bool {
-        self.state.is_interrupted() && self.is_after(message, self.state_revision)
+        self.is_after(message, self.paused)
+    }
+
+    fn take_state(&mut self, place: Revision, state: &TaskState) {
+        self.state = state.clone();
+        self.state_revision = place;
+        if state.is_interrupted() {
+            self.paused = place;
+        }
     }
 
     /// Whether the event at `place` belongs to the turn of the message, or to a later one.
@@ -172,8 +182,7 @@ impl Live {
             if let Some((place, state)) = state
                 && place > slot.state_revision
             {
-                slot.state = state.clone();
-                slot.state_revision = place;
+                slot.take_state(place, state);
             }
         }
         self.notify();
@@ -187,8 +196,7 @@ impl Live {
             slot.revision = revision;
         }
         if revision > slot.state_revision && slot.state != *state {
-            slot.state = state.clone();
-            slot.state_revision = revision;
+            slot.take_state(revision, state);
         }
         if !slot.running && slot.taken == 0 {
             slot.taken = revision;

@@ -1,6 +1,9 @@
 //! SendMessage and SendStreamingMessage: a new task, a direct reply, or the next message of a task.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use a2a_app_ports::{Answers, CallContext, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{
@@ -48,9 +51,15 @@ impl Shared {
             Accepted::Answered(message) => return Ok(Reply::Sent(SendMessageResponse::Message(message))),
         };
         let Sending { scope, id, live, message, mut work, .. } = sending;
+        // Where the task paused: by the time it is read, the next turn may have begun.
+        let paused = AtomicU64::new(0);
         let settled = || {
             let slot = live.slot();
-            slot.abandoned || slot.state.is_terminal() || slot.has_paused_after(message)
+            if slot.has_paused_after(message) {
+                paused.store(slot.paused, Ordering::Relaxed);
+                return true;
+            }
+            slot.abandoned || slot.state.is_terminal()
         };
         match &mut work {
             Some((run, drive)) => {
@@ -71,7 +80,12 @@ impl Shared {
             return Err(abandoned());
         }
         let snapshot = self.storage.snapshot(&scope, id).await.map_err(failed)?;
-        let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
+        let mut snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
+        let state = &snapshot.task.status.state;
+        let paused = paused.into_inner();
+        if paused > 0 && !state.is_terminal() && !state.is_interrupted() {
+            snapshot = self.snapshot_at(&scope, id, paused).await?.unwrap_or(snapshot);
+        }
         Ok(Reply::Sent(SendMessageResponse::Task(with_history(snapshot.task, history_length))))
     }
 

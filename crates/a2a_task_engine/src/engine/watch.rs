@@ -111,7 +111,9 @@ impl Watch {
             && match self.until {
                 _ if slot.state.is_terminal() => true,
                 // At auth-required the handler may wait for the credential; then the stream stays.
-                Until::Answered(message) => slot.has_paused_after(message) && !slot.running,
+                Until::Answered(message) => {
+                    slot.state.is_interrupted() && slot.has_paused_after(message) && !slot.running
+                }
                 Until::End => false,
             }
     }
