@@ -332,12 +332,11 @@ pub(crate) struct Cancel {
 }
 
 impl Cancel {
-    /// Whether this is the first request.
-    pub(crate) fn request(&self) -> bool {
-        let first = !self.requested.swap(true, Ordering::SeqCst);
+    /// Has the handler told, or dropped.
+    pub(crate) fn request(&self) {
+        self.requested.store(true, Ordering::SeqCst);
         self.signal.notify(usize::MAX);
         self.runner.wake();
-        first
     }
 
     pub(crate) fn is_requested(&self) -> bool {

@@ -211,7 +211,7 @@ fn failed(error: StorageError) -> Error {
 
 /// For those who wait for a run that came to nothing; why is in the log.
 fn abandoned() -> Error {
-    Error::new(ErrorKind::Internal, "the agent failed; its log says why")
+    Error::new(ErrorKind::Internal, run::AGENT_FAILED)
 }
 
 fn unsupported(method: &str) -> Error {

@@ -530,7 +530,8 @@ impl TaskRun {
     }
 }
 
-const AGENT_FAILED: &str = "the agent failed; its log says why";
+/// What callers are told when only the log may say more.
+pub(super) const AGENT_FAILED: &str = "the agent failed; its log says why";
 
 impl Run for TaskRun {
     fn record(&self, effect: Effect) -> BoxFuture<'_, Result<(), HandlerError>> {
