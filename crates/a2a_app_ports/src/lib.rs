@@ -16,7 +16,7 @@ pub mod conformance;
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
 pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
-pub use service::{AgentOperations, AgentService, CallContext, EventStream, Reply};
+pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
     Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, Revision, Scope, Snapshot, Storage, StorageError,
     TaskId, TaskPage, TaskStorage,

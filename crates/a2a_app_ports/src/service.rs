@@ -29,6 +29,24 @@ pub struct CallContext {
     pub headers: HeaderMap,
     /// The event after which a subscription is resumed (`Last-Event-ID`).
     pub last_event_id: Option<u64>,
+    /// What the request says of who calls, for authentication to look at, which takes it out; only
+    /// there if the card has security schemes.
+    pub presented: Option<Arc<Presented>>,
+}
+
+/// Where a caller may have put its credentials: unverified, and never shown.
+#[derive(Clone, Default)]
+pub struct Presented {
+    /// The headers of the request; over gRPC its metadata.
+    pub headers: HeaderMap,
+    /// The query of the request's URL; over gRPC empty.
+    pub query: String,
+}
+
+impl std::fmt::Debug for Presented {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Presented")
+    }
 }
 
 impl CallContext {
@@ -68,6 +86,8 @@ pub enum Reply {
     Card(Arc<AgentCard>),
     /// To an agent's own method.
     Custom(Box<RawValue>),
+    /// To an agent's own method that streams its results.
+    CustomStream(BoxStream<'static, Result<Box<RawValue>, Error>>),
 }
 
 impl std::fmt::Debug for Reply {
@@ -82,6 +102,7 @@ impl std::fmt::Debug for Reply {
             Self::Deleted => "Deleted",
             Self::Card(_) => "Card",
             Self::Custom(_) => "Custom",
+            Self::CustomStream(_) => "CustomStream",
         })
     }
 }

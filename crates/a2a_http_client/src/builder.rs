@@ -147,7 +147,7 @@ impl ClientBuilder {
     /// The version of the protocol to speak. There is only `1.0` so far; anything else is
     /// VersionNotSupported.
     pub fn protocol_version(mut self, version: &str) -> Self {
-        if ProtocolVersion::parse(version).is_none() {
+        if ProtocolVersion::parse(version) != Some(ProtocolVersion::V1_0) {
             let message = format!("this client speaks version 1.0 of the protocol, not {version:?}");
             self.fault(Error::new(ErrorKind::VersionNotSupported, message).with_metadata("supportedVersions", "1.0"));
         }

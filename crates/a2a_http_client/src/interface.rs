@@ -14,7 +14,7 @@ pub(crate) fn choose<'a>(card: &'a AgentCard, prefer: &[String]) -> Result<(&'a 
 }
 
 fn binding_of(interface: &AgentInterface) -> Option<Binding> {
-    ProtocolVersion::parse(&interface.protocol_version)?;
+    (ProtocolVersion::parse(&interface.protocol_version)? == ProtocolVersion::V1_0).then_some(())?;
     Binding::from_name(&interface.protocol_binding)
 }
 

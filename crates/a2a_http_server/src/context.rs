@@ -91,7 +91,8 @@ fn version(parts: &Parts) -> Result<ProtocolVersion, Error> {
         }
         None => None,
     };
-    ProtocolVersion::of_request(header.as_deref(), query.as_deref())
+    let (style, spoken) = (Some(ProtocolVersion::V1_0), &[ProtocolVersion::V1_0]);
+    ProtocolVersion::of_request(style, header.as_deref(), query.as_deref(), spoken)
 }
 
 /// The one version that is named, however often; what is empty names none.

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use a2a_protocol_core::{
-    AgentCard, AgentExtension, Call, Error, ErrorKind, Method, ProtocolVersion, extensions, http_json,
+    AgentCard, AgentExtension, Call, Error, ErrorKind, Method,
+    ProtocolVersion::{self, V0_3, V1_0},
+    extensions, http_json,
 };
 use serde_json::{Value, json, value::to_raw_value};
 
@@ -185,14 +187,41 @@ fn the_version_table() {
         (Some("0.3"), Some("1.0"), Some(InvalidParams)),
         (Some("99.0"), Some("98.0"), Some(InvalidParams)),
     ] {
-        let read = ProtocolVersion::of_request(header, query);
+        let read = ProtocolVersion::of_request(Some(V1_0), header, query, &[V1_0]);
         assert_eq!(read.as_ref().err().map(Error::kind), expected, "{header:?} {query:?}");
         if let Ok(version) = read {
-            assert_eq!((version, version.to_string().as_str()), (ProtocolVersion::V1_0, "1.0"));
+            assert_eq!((version, version.to_string().as_str()), (V1_0, "1.0"));
         }
     }
-    let error = ProtocolVersion::of_request(Some("99.0"), None).unwrap_err();
+    let error = ProtocolVersion::of_request(Some(V1_0), Some("99.0"), None, &[V1_0]).unwrap_err();
     assert_eq!(error.metadata()["supportedVersions"], "1.0");
+}
+
+#[test]
+fn the_version_is_the_one_named_and_has_to_be_that_of_the_style() {
+    for (named, of_none, of_v0_3, of_v1_0) in [
+        (None, Some(V1_0), Some(V0_3), Some(V1_0)),
+        (Some("0.3"), Some(V0_3), Some(V0_3), None),
+        (Some("0.3.7"), Some(V0_3), Some(V0_3), None),
+        (Some("1.0"), Some(V1_0), None, Some(V1_0)),
+        (Some("0.2"), None, None, None),
+        (Some("99.0"), None, None, None),
+    ] {
+        for (style, expected) in [(None, of_none), (Some(V0_3), of_v0_3), (Some(V1_0), of_v1_0)] {
+            match (ProtocolVersion::of_request(style, named, None, ProtocolVersion::ALL), expected) {
+                (Ok(version), Some(expected)) => assert_eq!(version, expected, "{style:?} {named:?}"),
+                (Err(error), None) => {
+                    assert_eq!(error.kind(), ErrorKind::VersionNotSupported, "{style:?} {named:?}");
+                    assert_eq!(error.metadata()["supportedVersions"], "0.3, 1.0");
+                }
+                (read, _) => panic!("{style:?} {named:?}: {read:?}"),
+            }
+        }
+    }
+    // Whoever speaks 1.0 alone refuses the older style, named or not.
+    for named in [None, Some("0.3")] {
+        assert!(ProtocolVersion::of_request(Some(V0_3), named, None, &[V1_0]).is_err());
+    }
 }
 
 #[test]

@@ -82,8 +82,8 @@ pub(crate) fn service_parameters(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut lines = text.split('\n');
     let (header, query) = (lines.next(), lines.next());
-    let read = ProtocolVersion::of_request(header, query);
-    let swapped = ProtocolVersion::of_request(query, header);
+    let read = ProtocolVersion::of_request(None, header, query, ProtocolVersion::ALL);
+    let swapped = ProtocolVersion::of_request(None, query, header, ProtocolVersion::ALL);
     assert_eq!(read.as_ref().map_err(Error::kind), swapped.as_ref().map_err(Error::kind));
     for named in [header, query].into_iter().flatten().filter(|named| !named.trim().is_empty()) {
         assert!(read.is_err() || ProtocolVersion::parse(named).is_some(), "{named:?}");

@@ -80,7 +80,9 @@ fn foreign_versions(card: &AgentCard, json: &str) -> Option<String> {
     let mut versions: Vec<&str> = interfaces.iter().map(|interface| interface.protocol_version.as_str()).collect();
     versions.sort_unstable();
     versions.dedup();
-    let all_foreign = versions.iter().all(|version| !version.is_empty() && ProtocolVersion::parse(version).is_none());
+    let all_foreign = versions
+        .iter()
+        .all(|version| !version.is_empty() && ProtocolVersion::parse(version) != Some(ProtocolVersion::V1_0));
     all_foreign.then(|| versions.join(", "))
 }
 
