@@ -58,6 +58,15 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Secrets that are arguments of the command.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let create = match self {
+            Self::Task(TaskCommand::PushConfig(PushConfigCommand::Create(args))) => Some(args),
+            _ => None,
+        };
+        create.into_iter().flat_map(|args| [&args.token, &args.authorization]).flatten().map(String::as_str)
+    }
+
     /// Whether the command is an agent, and not a call of one: it ends in an order of its own.
     pub(crate) fn is_agent(&self) -> bool {
         matches!(self, Self::Demo | Self::DemoServer(_))
@@ -105,8 +114,72 @@ pub(crate) enum TaskCommand {
     Get(TaskGetArgs),
     /// List tasks
     List(TaskListArgs),
+    /// Webhooks that the agent tells of a task
+    #[command(subcommand)]
+    PushConfig(PushConfigCommand),
     /// Follow the events of a task until it ends or needs its caller
     Subscribe(TaskArgs),
+}
+
+/// Commands on the webhooks of a task.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PushConfigCommand {
+    /// Have a webhook told what happens to a task
+    Create(PushConfigCreateArgs),
+    /// Have a webhook told no more
+    Delete(PushConfigArgs),
+    /// Read the configuration of a webhook
+    Get(PushConfigArgs),
+    /// List the webhooks of a task
+    List(PushConfigListArgs),
+}
+
+/// A command on one webhook of a task.
+#[derive(Args, Debug)]
+pub(crate) struct PushConfigArgs {
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
+    /// The configuration, as `create` and `list` name it
+    #[arg(long = "id", value_name = "CONFIG_ID")]
+    pub(crate) config_id: String,
+}
+
+/// `task push-config create`
+#[derive(Args)]
+pub(crate) struct PushConfigCreateArgs {
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
+    /// The webhook
+    #[arg(long)]
+    pub(crate) url: String,
+    /// An id for the configuration; one that is there is replaced [default: the agent chooses]
+    #[arg(long = "id", value_name = "CONFIG_ID")]
+    pub(crate) config_id: Option<String>,
+    /// A text that the agent sends along, by which the webhook knows it [env: A2ACLI_PUSH_TOKEN]
+    #[arg(long, env = "A2ACLI_PUSH_TOKEN", hide_env = true)]
+    pub(crate) token: Option<String>,
+    /// What the agent puts into `Authorization`, such as "Bearer SECRET" [env: A2ACLI_PUSH_AUTHORIZATION]
+    #[arg(long, value_name = "SCHEME CREDENTIALS", env = "A2ACLI_PUSH_AUTHORIZATION", hide_env = true)]
+    pub(crate) authorization: Option<String>,
+}
+
+impl std::fmt::Debug for PushConfigCreateArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PushConfigCreateArgs").field("task", &self.task).finish_non_exhaustive()
+    }
+}
+
+/// `task push-config list`
+#[derive(Args, Debug)]
+pub(crate) struct PushConfigListArgs {
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
+    /// Configurations a page
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    pub(crate) page_size: Option<i32>,
+    /// The page that an earlier answer named
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) page_token: Option<String>,
 }
 
 /// A command on one task.
@@ -264,6 +337,10 @@ mod tests {
             "task list --status input-required --page-size 5 --page-token t",
             "task subscribe id --stream",
             "task cancel id",
+            "task push-config create id --url http://h --id c --token t --authorization Bearer",
+            "task push-config get id --id c",
+            "task push-config delete id --id c",
+            "task push-config list id --page-size 5 --page-token t",
         ] {
             assert!(parse(&arguments(line)).is_ok(), "{line}");
         }

@@ -70,6 +70,9 @@ fn run(arguments: &[OsString]) -> u8 {
         let value = parameter.split_once(':').map_or(parameter.as_str(), |(_, value)| value);
         secrets.service_parameter(value.trim());
     }
+    if let Ok((cli, _)) = &parsed {
+        cli.command.secrets().for_each(|secret| secrets.credential(secret));
+    }
     let console = Console::new(format, stream, secrets);
 
     let prepared = match (parsed, layers) {

@@ -3,12 +3,13 @@
 mod card;
 mod completion;
 mod config;
+mod push_config;
 mod send;
 mod task;
 
 use crate::{
     app::App,
-    args::{CardCommand, Command, ConfigCommand, TaskCommand},
+    args::{CardCommand, Command, ConfigCommand, PushConfigCommand, TaskCommand},
     error::Failure,
 };
 
@@ -27,6 +28,12 @@ pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
         Command::Task(TaskCommand::Cancel(args)) => task::cancel(app, args).await,
         Command::Task(TaskCommand::Get(args)) => task::get(app, args).await,
         Command::Task(TaskCommand::List(args)) => task::list(app, args).await,
+        Command::Task(TaskCommand::PushConfig(command)) => match command {
+            PushConfigCommand::Create(args) => push_config::create(app, args).await,
+            PushConfigCommand::Delete(args) => push_config::delete(app, args).await,
+            PushConfigCommand::Get(args) => push_config::get(app, args).await,
+            PushConfigCommand::List(args) => push_config::list(app, args).await,
+        },
         Command::Task(TaskCommand::Subscribe(args)) => task::subscribe(app, args).await,
     }
 }

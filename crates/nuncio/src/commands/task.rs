@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The task that is meant: the argument, else `--task-id`.
-fn id<'a>(app: &'a App, args: &'a TaskArgs) -> Result<&'a str, Failure> {
+pub(super) fn id<'a>(app: &'a App, args: &'a TaskArgs) -> Result<&'a str, Failure> {
     let (argument, option) = (args.id.as_deref(), app.settings.task_id.as_deref());
     if let (Some(argument), Some(option)) = (argument, option)
         && argument != option
