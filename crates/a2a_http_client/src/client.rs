@@ -37,7 +37,7 @@ const MAX_ERROR: usize = 1 << 20;
 /// All operations are methods of [`AgentOperations`]. A call that got no answer is an error of kind
 /// `Unavailable`, whose `cause()` is a [`TransportError`](crate::TransportError).
 ///
-/// Each request carries the tenant of the interface, whatever the call says. The headers of the
+/// Each request carries the tenant of the interface, and only where it has none that of the call. The headers of the
 /// call's context are sent too; those that the client itself sets win.
 #[derive(Clone)]
 pub struct Client(Arc<Shared>);
@@ -132,7 +132,9 @@ impl Client {
     }
 
     async fn answer(&self, context: CallContext, mut call: Call) -> Result<Reply, Error> {
-        call.set_tenant(self.0.interface.tenant.clone());
+        if let Some(tenant) = &self.0.interface.tenant {
+            call.set_tenant(Some(tenant.clone()));
+        }
         call.validate()?;
         let streaming = call.method().is_some_and(|method| method.capability() == Some(Capability::Streaming));
         if !streaming {

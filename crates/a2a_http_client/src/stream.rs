@@ -249,7 +249,7 @@ impl Watch {
         let call = match &self.task_id {
             Some(id) => {
                 let mut call = Call::SubscribeToTask(SubscribeToTaskRequest::new(&**id));
-                call.set_tenant(self.client.interface().tenant.clone());
+                call.set_tenant(self.call.tenant().map(str::to_owned));
                 call
             }
             // The agent knows the message and answers with the task that it made of it.
@@ -296,7 +296,7 @@ impl Watch {
             return Ok(None);
         };
         let mut call = Call::GetTask(GetTaskRequest::new(&**id));
-        call.set_tenant(self.client.interface().tenant.clone());
+        call.set_tenant(self.call.tenant().map(str::to_owned));
         Ok(match self.client.ask(&self.context, &call).await? {
             Reply::Task(task) if task.status.state.is_terminal() || task.status.state.is_interrupted() => {
                 Some(StreamEvent::new(None, StreamResponse::Task(task)))

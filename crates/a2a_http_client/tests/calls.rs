@@ -76,7 +76,7 @@ async fn an_http_json_call_goes_below_the_interface() {
 }
 
 #[tokio::test]
-async fn the_tenant_is_the_interfaces_and_no_other() {
+async fn the_tenant_is_the_interfaces_or_else_the_callers() {
     let tenant = |binding: &'static str, tenant: Option<&'static str>| async move {
         let server = Server::start([Answer::To(Box::new(|request| {
             let call = task("WORKING");
@@ -95,9 +95,9 @@ async fn the_tenant_is_the_interfaces_and_no_other() {
         server.request()
     };
     assert_eq!(tenant("JSONRPC", Some("acme")).await.json()["params"], json!({"tenant": "acme", "id": "t"}));
-    assert_eq!(tenant("JSONRPC", None).await.json()["params"], json!({"id": "t"}));
+    assert_eq!(tenant("JSONRPC", None).await.json()["params"], json!({"tenant": "the-callers", "id": "t"}));
     assert_eq!(tenant("HTTP+JSON", Some("a/b")).await.target, "/a%2Fb/tasks/t");
-    assert_eq!(tenant("HTTP+JSON", None).await.target, "/tasks/t");
+    assert_eq!(tenant("HTTP+JSON", None).await.target, "/the-callers/tasks/t");
 }
 
 #[tokio::test]
