@@ -121,6 +121,17 @@ impl Agent {
         self
     }
 
+    /// Speaks TLS with this certificate (and those behind it) and key, both PEM. Callers are offered
+    /// HTTP/2 and HTTP/1.1. The card's interfaces begin with `https`; set `public_url` of
+    /// [`ServerOptions`] to name the host that the certificate is for.
+    ///
+    /// # Errors
+    /// When either cannot be read or they do not belong together.
+    pub fn tls(mut self, certificates: &[u8], key: &[u8]) -> Result<Self, ServeError> {
+        self.limits.tls = Some(native::Tls::from_pem(certificates, key).map_err(ServeError::Options)?);
+        Ok(self)
+    }
+
     /// The engine that answers the agent's calls, with its card: for calls in process.
     ///
     /// # Errors
@@ -151,7 +162,7 @@ impl Agent {
         let (listener, local) = listen(address).await?;
         let limits = self.limits.clone();
         let (server, engine) = self.http(Handle::current())?;
-        let server = server.located_at(&native::url_of(local)).map_err(ServeError::Options)?;
+        let server = server.located_at(&limits.url_of(local)).map_err(ServeError::Options)?;
         Ok(Serving::new(listener, local, server, engine, limits))
     }
 

@@ -40,7 +40,7 @@ pub use a2a_protocol_core as protocol;
 pub use {
     a2a_http_server::{
         Cors, Lifecycle, ServerOptions,
-        native::{ConnectionOptions, host},
+        native::{ConnectionOptions, Tls, host},
     },
     a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage},
     agent::{Agent, ServeError},

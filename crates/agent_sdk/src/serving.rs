@@ -38,7 +38,7 @@ impl Serving {
 
     /// The address as a URL, where callers on this machine find the card.
     pub fn url(&self) -> String {
-        native::url_of(self.address)
+        self.limits.url_of(self.address)
     }
 
     /// The card as it is served.

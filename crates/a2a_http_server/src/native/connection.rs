@@ -17,7 +17,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     sync::watch,
     time::{Instant, Sleep},
 };
@@ -61,7 +61,7 @@ pub(super) fn builder(options: &ConnectionOptions) -> auto::Builder<TokioExecuto
 
 /// Serves a connection until it ends, by itself or by a limit.
 pub(super) async fn drive<S, B>(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     app: S,
     builder: &auto::Builder<TokioExecutor>,
     options: &ConnectionOptions,

@@ -4,8 +4,10 @@ mod connection;
 mod host;
 mod mount;
 mod serve;
+mod tls;
 mod watch;
 
 pub use host::host;
 pub use mount::router;
-pub use serve::{ConnectionOptions, serve, serve_app, shutdown_signal, url_of};
+pub use serve::{ConnectionOptions, serve, serve_app, shutdown_signal};
+pub use tls::Tls;

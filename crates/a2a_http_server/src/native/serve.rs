@@ -19,7 +19,7 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::connection;
+use super::{Tls, connection};
 use crate::{HttpServer, InvalidOptions, Lifecycle};
 
 /// How long closed streams and refused calls have to reach their callers.
@@ -45,6 +45,20 @@ pub struct ConnectionOptions {
     pub max_headers: usize,
     /// How long calls and streams may go on when the server goes down. Default 10 s.
     pub drain_time: Duration,
+    /// With what to speak TLS on every connection. Default `None`: no TLS.
+    pub tls: Option<Tls>,
+}
+
+impl ConnectionOptions {
+    /// Where callers on this machine reach a listener of this address, without a slash at the end.
+    /// One that listens on all addresses (`0.0.0.0`, `::`) is reached on the loopback one: whoever
+    /// listens there for others, or has a certificate for a name, sets `public_url`.
+    pub fn url_of(&self, mut address: SocketAddr) -> String {
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("{}://{address}", if self.tls.is_some() { "https" } else { "http" })
+    }
 }
 
 impl Default for ConnectionOptions {
@@ -56,6 +70,7 @@ impl Default for ConnectionOptions {
             max_header_bytes: 64 << 10,
             max_headers: 100,
             drain_time: Duration::from_secs(10),
+            tls: None,
         }
     }
 }
@@ -74,22 +89,13 @@ pub(super) enum Phase {
 /// # Errors
 /// When the listener has no address, or the card cannot be written.
 pub async fn serve(listener: TcpListener, server: HttpServer, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let url = url_of(listener.local_addr()?);
+    let options = ConnectionOptions::default();
+    let url = options.url_of(listener.local_addr()?);
     let unwritable = |error: InvalidOptions| io::Error::new(io::ErrorKind::InvalidInput, error);
     let server = server.located_at(&url).map_err(unwritable)?;
     let lifecycle = server.lifecycle().clone();
-    serve_app(listener, server, &lifecycle, &ConnectionOptions::default(), shutdown).await;
+    serve_app(listener, server, &lifecycle, &options, shutdown).await;
     Ok(())
-}
-
-/// Where callers on this machine reach a listener of this address, without a slash at the end. One
-/// that listens on all addresses (`0.0.0.0`, `::`) is reached on the loopback one: whoever listens
-/// there for others sets `public_url`.
-pub fn url_of(mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-    }
-    format!("http://{address}")
 }
 
 /// Serves an application until `shutdown` resolves: an [`HttpServer`], or an `axum::Router` that one
@@ -129,7 +135,14 @@ pub async fn serve_app<S, B>(
         };
         let (app, builder, options, phase) = (app.clone(), builder.clone(), shared_options.clone(), phase.subscribe());
         tokio::spawn(async move {
-            connection::drive(stream, app, &builder, &options, phase).await;
+            match &options.tls {
+                None => connection::drive(stream, app, &builder, &options, phase).await,
+                Some(tls) => {
+                    if let Some(stream) = tls.accept(stream, options.header_timeout).await {
+                        connection::drive(stream, app, &builder, &options, phase).await;
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -215,7 +228,7 @@ mod tests {
             ("192.0.2.7:80", "http://192.0.2.7:80"),
             ("[2001:db8::7]:80", "http://[2001:db8::7]:80"),
         ] {
-            assert_eq!(url_of(address.parse().unwrap()), url);
+            assert_eq!(ConnectionOptions::default().url_of(address.parse().unwrap()), url);
         }
     }
 

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::Instant,
 };
 
@@ -126,20 +125,20 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Reply<B> {
 }
 
 /// A socket that tells what it receives.
-pub(super) struct Socket {
-    pub(super) stream: TcpStream,
-    pub(super) watch: Watch,
+pub(super) struct Socket<S> {
+    stream: S,
+    watch: Watch,
     /// What may still be taken in once the socket is being closed.
     linger_bytes: Option<usize>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, watch: Watch) -> Self {
+impl<S> Socket<S> {
+    pub(super) fn new(stream: S, watch: Watch) -> Self {
         Self { stream, watch, linger_bytes: None }
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -148,7 +147,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
