@@ -2,7 +2,8 @@
 //!
 //! In scope: the types and their JSON, the method table, the error table, the life cycle of a task,
 //! the log of a task and its fold, validation, extension and version negotiation, and the HTTP+JSON
-//! binding as functions from a request line to a call and back.
+//! binding as functions from a request line to a call and back. With the feature `signing`, signatures
+//! over agent cards and push deliveries.
 //!
 //! Out of scope: sockets, runtimes, clocks. Time, ids and randomness are arguments.
 
@@ -24,6 +25,8 @@ mod part;
 mod push;
 mod requests;
 mod security;
+#[cfg(feature = "signing")]
+pub mod signing;
 mod task;
 mod timestamp;
 mod validate;

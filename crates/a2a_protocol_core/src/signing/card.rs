@@ -1,0 +1,279 @@
+//! Signatures over agent cards (section 8.4).
+//!
+//! What a signature covers is the card without its signatures, in canonical form. Which members of
+//! the card that includes is section 8.4.1, and the types of this crate write exactly those: what
+//! is required always, what is optional if it was set, anything else unless it is empty. A member
+//! that this version does not know is no part of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    JwkSet, SigningKey, canonical,
+    jwk::{self, Refused},
+    jws::{self, Header},
+};
+use crate::{AgentCard, AgentCardSignature, Error, Struct, Timestamp, json::Doubles};
+
+/// What makes the content of a card that a signature covers. Signers differ, and the difference is
+/// nothing that a card could be forged with: each form is made of the card as it was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// Section 8.4.1 as it is written.
+    Specified,
+    /// The JSON as it was served. So signs who does not know the presence rules, and so does a card
+    /// of a later version with members that are new.
+    Served,
+    /// Every empty text, list and object left out, required or not: the official Python and
+    /// JavaScript SDKs. Whether a security requirement without scopes is there, such a signature
+    /// does not say.
+    Pruned,
+}
+
+/// Where the key came from that confirmed a signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// It is trusted by the caller.
+    Trusted,
+    /// The card names this address of a key set: whoever rules the address has signed the card, and
+    /// nothing is said about who that is.
+    Fetched(String),
+}
+
+/// A signature that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verified {
+    /// The name of the key.
+    pub kid: String,
+    /// The algorithm, such as `ES256`.
+    pub algorithm: &'static str,
+    /// Where the key came from.
+    pub source: KeySource,
+    /// What the signature covers.
+    pub form: Form,
+}
+
+/// What the signatures of a card prove (section 8.4.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// There is none.
+    Absent,
+    /// One of them holds; by a trusted key, if there is one.
+    Verified(Verified),
+    /// Nothing can be said, because a key is missing or unusable; why, for each signature.
+    Unverifiable(String),
+    /// None holds, and at least one is wrong: the card is not what was signed; why, for each.
+    Invalid(String),
+}
+
+/// The keys that card signatures are checked against.
+#[derive(Clone, Debug, Default)]
+pub struct KeyStore {
+    trusted: JwkSet,
+    fetched: BTreeMap<String, JwkSet>,
+}
+
+impl KeyStore {
+    /// Adds keys that the caller trusts. One without a `kid` is tried for every name.
+    pub fn trust(&mut self, keys: JwkSet) {
+        self.trusted.keys.extend(keys.keys);
+    }
+
+    /// Adds the keys that were found at an address which [`missing`](Self::missing) named.
+    pub fn fetched(&mut self, jku: impl Into<String>, keys: JwkSet) {
+        self.fetched.insert(jku.into(), keys);
+    }
+
+    /// The addresses of the key sets that the card's signatures name and that are neither here nor
+    /// made unnecessary by a trusted key of that name. They come from the card: who fetches them
+    /// has to guard against addresses of the own network.
+    pub fn missing(&self, card: &AgentCard) -> Vec<String> {
+        let headers = card.signatures.iter().filter_map(|signature| Header::decode(&signature.protected));
+        let mut missing = Vec::new();
+        for header in headers.filter(|header| self.trusted_of(header).next().is_none()) {
+            if let Some(jku) = header.jku.filter(|jku| !self.fetched.contains_key(jku) && !missing.contains(jku)) {
+                missing.push(jku);
+            }
+        }
+        missing
+    }
+
+    fn trusted_of(&self, header: &Header) -> impl Iterator<Item = &super::Jwk> {
+        self.trusted.keys.iter().filter(|key| key.kid.is_none() || key.kid == header.kid)
+    }
+}
+
+/// Signs a card with section 8.4.1 as it is written. `jku` is the address at which the public key
+/// is published, if it is. The signatures that are there do not matter to the new one.
+///
+/// # Errors
+/// Internal, if the card has no form in JSON, which no card is known to have.
+pub fn sign(card: &AgentCard, key: &SigningKey, jku: Option<&str>) -> Result<AgentCardSignature, Error> {
+    signature(&content(card)?, key, jku)
+}
+
+/// Signs what the official Python and JavaScript SDKs take for the content of a card, if that is
+/// not what the specification says it is: see [`Form::Pruned`]. A card may carry both.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_pruned(card: &AgentCard, key: &SigningKey, jku: Option<&str>) -> Result<Option<AgentCardSignature>, Error> {
+    let content = content(card)?;
+    let pruned = pruned(content.clone());
+    if pruned == content { Ok(None) } else { signature(&pruned, key, jku).map(Some) }
+}
+
+fn signature(content: &Value, key: &SigningKey, jku: Option<&str>) -> Result<AgentCardSignature, Error> {
+    let protected = Header::of(key, "JOSE", jku).encode()?;
+    let signature = jwk::encode(&key.sign(&jws::input(&protected, &canonical(content)?)));
+    Ok(AgentCardSignature { protected, signature, header: None })
+}
+
+/// Verifies the signatures of a card. `served` is the JSON text that the card was read from, if it
+/// was, and `now` decides which keys have expired.
+pub fn verify(card: &AgentCard, served: Option<&str>, keys: &KeyStore, now: Timestamp) -> Verdict {
+    if card.signatures.is_empty() {
+        return Verdict::Absent;
+    }
+    let payloads = match payloads(card, served) {
+        Ok(payloads) => payloads,
+        Err(error) => return Verdict::Unverifiable(error.to_string()),
+    };
+    let (mut verified, mut wrong, mut reasons) = (None, false, Vec::new());
+    for (index, signature) in card.signatures.iter().enumerate() {
+        match verify_one(signature, &payloads, keys, now) {
+            Ok(by) if by.source == KeySource::Trusted => return Verdict::Verified(by),
+            Ok(by) => verified = verified.or(Some(by)),
+            Err(Fault { is_wrong, reason }) => {
+                wrong |= is_wrong;
+                reasons.push(format!("signatures[{index}]: {reason}"));
+            }
+        }
+    }
+    match verified {
+        Some(by) => Verdict::Verified(by),
+        None if wrong => Verdict::Invalid(reasons.join("; ")),
+        None => Verdict::Unverifiable(reasons.join("; ")),
+    }
+}
+
+/// Why a signature does not hold.
+struct Fault {
+    /// Rather than that nothing can be said.
+    is_wrong: bool,
+    reason: String,
+}
+
+fn verify_one(
+    signature: &AgentCardSignature,
+    payloads: &[(Form, Vec<u8>)],
+    keys: &KeyStore,
+    now: Timestamp,
+) -> Result<Verified, Fault> {
+    let wrong = |reason: &str| Fault { is_wrong: true, reason: reason.to_owned() };
+    let open = |reason: String| Fault { is_wrong: false, reason };
+    let header =
+        Header::decode(&signature.protected).ok_or_else(|| wrong("protected is no JSON object in base64url"))?;
+    let bytes = jwk::decode(&signature.signature).ok_or_else(|| wrong("signature is not base64url"))?;
+    let algorithm = header.algorithm().map_err(open)?;
+    let Some(kid) = &header.kid else {
+        return Err(wrong("the protected header has no kid"));
+    };
+    let mut candidates: Vec<_> = keys.trusted_of(&header).collect();
+    let mut source = KeySource::Trusted;
+    if candidates.is_empty()
+        && let Some(jku) = &header.jku
+        && let Some(set) = keys.fetched.get(jku)
+    {
+        candidates = set.keys.iter().filter(|key| key.kid.as_ref() == Some(kid)).collect();
+        source = KeySource::Fetched(jku.clone());
+    }
+    let mut refused = None;
+    for (form, payload) in payloads {
+        let input = jws::input(&signature.protected, payload);
+        match jws::verify_by_any(candidates.iter().copied(), algorithm, &input, &bytes, now) {
+            Ok(()) => {
+                let (kid, algorithm) = (kid.clone(), algorithm.name());
+                return Ok(Verified { kid, algorithm, source, form: *form });
+            }
+            Err(why) => refused = why,
+        }
+    }
+    Err(match refused {
+        Some(Refused::Wrong) => wrong(&format!("it is not by the key {kid:?} over this card")),
+        Some(Refused::Unsuited(why)) => open(format!("the key {kid:?} {why}")),
+        None => open(format!("the key {kid:?} is not known")),
+    })
+}
+
+/// The content of the card in each form that differs from those before it.
+fn payloads(card: &AgentCard, served: Option<&str>) -> Result<Vec<(Form, Vec<u8>)>, Error> {
+    let content = content(card)?;
+    let mut payloads = vec![(Form::Specified, canonical(&content)?)];
+    let served = served.and_then(|json| serde_json::from_str::<Doubles<Value>>(json).ok()).map(|json| json.0);
+    let served = served.map(without_signatures).map(|value| (Form::Served, value));
+    for (form, value) in served.into_iter().chain([(Form::Pruned, pruned(content))]) {
+        let payload = canonical(&value)?;
+        if payloads.iter().all(|(_, known)| *known != payload) {
+            payloads.push((form, payload));
+        }
+    }
+    Ok(payloads)
+}
+
+fn content(card: &AgentCard) -> Result<Value, Error> {
+    serde_json::to_value(card).map(without_signatures).map_err(Error::internal)
+}
+
+fn without_signatures(mut card: Value) -> Value {
+    if let Value::Object(members) = &mut card {
+        members.remove("signatures");
+    }
+    card
+}
+
+/// Without whatever is empty, or is so once what is empty in it is gone.
+fn pruned(value: Value) -> Value {
+    fn is_empty(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            Value::Bool(_) | Value::Number(_) => false,
+        }
+    }
+    match value {
+        Value::Array(items) => items.into_iter().map(pruned).filter(|item| !is_empty(item)).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(name, value)| (name, pruned(value)));
+            Value::Object(members.filter(|(_, value)| !is_empty(value)).collect::<Struct>())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signatures_are_no_part_of_the_content() {
+        // A2-001 to A2-REJECT-004 of the vector set that tests/signing/canonical.rs names.
+        let expected = r#"{"capabilities":{"pushNotifications":false,"streaming":true},"name":"Example Agent"}"#;
+        for signatures in [r#"[{"protected":"eyJhbGciOiJFUzI1NiJ9","signature":"abc123"}]"#, "[]"] {
+            let served = format!(
+                r#"{{"capabilities":{{"pushNotifications":false,"streaming":true}},"name":"Example Agent","signatures":{signatures}}}"#
+            );
+            let card: AgentCard = serde_json::from_str(&served).unwrap();
+            let payloads = payloads(&card, Some(&served)).unwrap();
+            assert!(payloads.contains(&(Form::Served, expected.into())), "{payloads:?}");
+            assert!(payloads.iter().all(|(_, payload)| *payload != served.as_bytes()), "{payloads:?}");
+        }
+    }
+}
