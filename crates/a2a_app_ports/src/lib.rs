@@ -6,6 +6,7 @@
 mod bounds;
 mod handler;
 mod host;
+mod push;
 mod service;
 mod storage;
 mod updater;
@@ -16,9 +17,10 @@ pub mod conformance;
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
 pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
+pub use push::{PushOutcome, PushRequest, PushTransport};
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
-    Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, Revision, Scope, Snapshot, Storage, StorageError,
-    TaskId, TaskPage, TaskStorage,
+    Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, PushConfigKey, PushConfigRow, PushFailure, Revision,
+    Scope, Snapshot, Storage, StorageError, TaskId, TaskPage, TaskStorage,
 };
 pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

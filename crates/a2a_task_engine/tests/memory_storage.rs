@@ -5,10 +5,10 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use a2a_app_ports::{
-    Claim, Claimed, ListQuery, Position, Revision, Scope, TaskId, TaskStorage,
+    Claim, Claimed, FleetStorage, ListQuery, Position, PushConfigRow, Revision, Scope, TaskId, TaskStorage,
     conformance::{racing_appends, storage_suite},
 };
-use a2a_protocol_core::{Event, EventKind, Message, TaskState, Timestamp};
+use a2a_protocol_core::{Event, EventKind, Message, ProtocolVersion, TaskPushNotificationConfig, TaskState, Timestamp};
 use a2a_task_engine::{MemoryLimits, MemoryStorage};
 use futures::executor::block_on;
 
@@ -55,7 +55,7 @@ impl Tasks {
     }
 
     fn run(&self, number: u64, millis: u64) {
-        block_on(self.storage.create(&self.scope, id(number), vec![created(millis)])).unwrap();
+        block_on(self.storage.create(&self.scope, id(number), vec![created(millis)], None)).unwrap();
     }
 
     fn end(&self, number: u64, millis: u64) {
@@ -243,4 +243,35 @@ fn pages_are_in_order_and_without_duplicates_whatever_happens_meanwhile() {
     assert_eq!((metrics.running, tasks.total()), (0, metrics.tasks));
     let query = ListQuery { state: Some(TaskState::Completed), limit: 1, ..ListQuery::default() };
     assert_eq!(block_on(tasks.storage.list(&tasks.scope, &query)).unwrap().total, metrics.tasks as u64);
+}
+
+#[test]
+fn push_configs_are_counted_and_go_with_their_task() {
+    let tasks = Tasks::new(MemoryLimits::default());
+    tasks.run(0, 0);
+    let before = tasks.storage.metrics().bytes;
+    let row = |name: &str, url: &str| {
+        let mut config = TaskPushNotificationConfig::default();
+        config.id = Some(name.to_owned());
+        config.url = url.to_owned();
+        PushConfigRow { config, version: ProtocolVersion::V1_0, created: at(0), cursor: 0, failure: None }
+    };
+    let put = |task: u64, row| block_on(tasks.storage.put_push_config(&tasks.scope, id(task), row)).unwrap();
+    put(0, row("one", &"u".repeat(10_000)));
+    put(0, row("one", &"u".repeat(1000)));
+    put(0, row("two", "u"));
+    let counted = tasks.storage.metrics().bytes - before;
+    assert!((1300..3000).contains(&counted), "{counted}");
+    for name in ["one", "two", "two"] {
+        block_on(tasks.storage.delete_push_config(&tasks.scope, id(0), name)).unwrap();
+    }
+    assert_eq!(tasks.storage.metrics().bytes, before);
+
+    let tasks = Tasks::new(MemoryLimits { max_bytes: 0, replay_window: Duration::ZERO, ..MemoryLimits::default() });
+    tasks.run(0, 0);
+    block_on(tasks.storage.put_push_config(&tasks.scope, id(0), row("one", "u"))).unwrap();
+    let pending = || block_on(tasks.storage.pending_pushes("", None, 10)).unwrap().len();
+    assert_eq!(pending(), 1);
+    tasks.end(0, 0);
+    assert_eq!((pending(), tasks.storage.metrics().bytes, tasks.storage.metrics().evicted), (0, 0, 1));
 }

@@ -35,7 +35,7 @@ impl<'a, S: Storage> Listed<'a, S> {
 
     async fn create(&mut self, id: TaskId, events: Vec<Event>) {
         let task = super::tasks::fold(id, &events);
-        let revision = good(self.storage.create(&self.scope, id, events).await);
+        let revision = good(self.storage.create(&self.scope, id, events, None).await);
         self.tasks.insert(id, (revision, task));
     }
 

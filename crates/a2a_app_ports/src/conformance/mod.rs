@@ -3,6 +3,7 @@
 mod claims;
 mod listing;
 mod logs;
+mod pushes;
 mod scopes;
 mod storage;
 mod tasks;

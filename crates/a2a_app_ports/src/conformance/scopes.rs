@@ -11,13 +11,13 @@ use crate::{ListQuery, Scope, Storage, StorageError};
 pub(super) async fn a_task_exists_in_its_own_scope_only(storage: &impl Storage) {
     let (own, other) = (scope("own"), scope("other"));
     let log = full_log();
-    good(storage.create(&own, id(1), log.clone()).await);
+    good(storage.create(&own, id(1), log.clone(), None).await);
     let page = good(storage.list(&other, &ListQuery { limit: 10, ..ListQuery::default() }).await);
     assert_eq!((page.tasks.len(), page.total, page.next), (0, 0, None));
     assert_nothing(storage, &other, id(1)).await;
     // An id that another scope has is never made twice. A storage may refuse it, or keep the two
     // apart; it must not tell how long the other log is.
-    let result = storage.create(&other, id(1), vec![created(1, "context")]).await;
+    let result = storage.create(&other, id(1), vec![created(1, "context")], None).await;
     assert!(matches!(result, Ok(1) | Err(StorageError::Conflict { current: 0 })), "{result:?}");
     assert_log(storage, &own, id(1), &log).await;
 }
@@ -36,7 +36,7 @@ pub(super) async fn scopes_differ_in_each_of_their_parts(storage: &impl Storage)
         })
         .collect();
     for (number, scope) in (0..).zip(&scopes) {
-        good(storage.create(scope, id(number), vec![created(number, "context")]).await);
+        good(storage.create(scope, id(number), vec![created(number, "context")], None).await);
     }
     let queries = [
         ListQuery { limit: 10, ..ListQuery::default() },

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
-use super::{claims, listing, logs, scopes};
+use super::{claims, listing, logs, pushes, scopes};
 use crate::{BoxFuture, Storage};
 
 /// One thing that a storage has to do. It panics, saying what it saw, when the storage does not.
@@ -63,6 +63,14 @@ cases! {
     claims::only_the_claimant_settles,
     claims::claims_belong_to_their_scope,
     claims::one_of_many_claims_at_once_is_the_first,
+    pushes::a_push_config_is_read_back_and_replaced,
+    pushes::push_configs_come_in_pages_by_id,
+    pushes::a_deleted_push_config_is_gone,
+    pushes::push_configs_belong_to_a_task_of_their_scope,
+    pushes::a_push_config_comes_with_its_task_or_not_at_all,
+    pushes::a_push_cursor_never_goes_back,
+    pushes::a_push_failure_is_noted_on_what_failed,
+    pushes::push_configs_behind_their_logs_are_pending,
 }
 
 /// Runs all cases, each against a storage of its own, which `make` makes empty.

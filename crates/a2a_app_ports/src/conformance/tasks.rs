@@ -100,7 +100,7 @@ pub(super) fn assert_conflict(result: Result<Revision, StorageError>, revision: 
 /// Checks that a task is exactly what these events make of it, however it is read.
 pub(super) async fn assert_log(storage: &impl TaskStorage, scope: &Scope, id: TaskId, log: &[Event]) {
     let revision = log.len() as Revision;
-    let expected = Snapshot { revision, skill: "skill".into(), task: Arc::new(fold(id, log)) };
+    let expected = Snapshot { revision, skill: "skill".into(), task: Arc::new(fold(id, log)), has_push_configs: false };
     assert_eq!(good(storage.snapshot(scope, id).await), Some(expected.clone()), "the snapshot");
     assert_eq!(good(storage.snapshot_at(scope, id, revision).await), Some(expected), "the snapshot of the end");
     assert_eq!(good(storage.events(scope, id, 0, usize::MAX).await).as_deref(), Some(log), "the events");

@@ -427,7 +427,7 @@ impl TaskRun {
         let creates = !log.pending.is_empty();
         if creates {
             let again = std::mem::replace(&mut log.creating, true);
-            match self.engine.storage.create(scope, *id, events).await {
+            match self.engine.storage.create(scope, *id, events, None).await {
                 Ok(revision) => log.revision = revision,
                 // An earlier try got there although nobody waited for it.
                 Err(StorageError::Conflict { .. }) if again => {

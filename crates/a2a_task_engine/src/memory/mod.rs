@@ -4,6 +4,7 @@ mod chunks;
 mod claims;
 mod filing;
 mod index;
+mod pushes;
 mod record;
 mod row;
 mod scopes;
@@ -20,14 +21,15 @@ use std::{
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, Revision, Scope, Snapshot, StorageError, TaskId, TaskPage,
-    TaskStorage,
+    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, PushConfigKey, PushConfigRow, PushFailure, Revision, Scope,
+    Snapshot, StorageError, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Task, Timestamp};
 
 use self::{
     claims::Claims,
-    record::{Kept, Record},
+    pushes::PushedTasks,
+    record::{Beginning, Kept, Record},
     row::Row,
     scopes::Scopes,
     shards::{Due, Shards},
@@ -76,6 +78,7 @@ pub struct MemoryStorage {
     shards: Shards,
     scopes: Scopes,
     claims: Claims,
+    pushed: PushedTasks,
     page_token_key: OnceLock<[u8; 32]>,
     bytes: AtomicUsize,
     evicted: AtomicU64,
@@ -94,6 +97,7 @@ impl MemoryStorage {
             shards: Shards::new(limits.replay_window),
             scopes: Scopes::new(),
             claims: Claims::new(limits.max_claims),
+            pushed: PushedTasks::default(),
             page_token_key: OnceLock::new(),
             bytes: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
@@ -106,9 +110,18 @@ impl MemoryStorage {
         MemoryMetrics { tasks, running, bytes: self.bytes.load(Relaxed), evicted: self.evicted.load(Relaxed) }
     }
 
-    fn create_now(&self, scope: &Scope, id: TaskId, events: Vec<Event>) -> Result<Revision, StorageError> {
+    fn create_now(
+        &self,
+        scope: &Scope,
+        id: TaskId,
+        events: Vec<Event>,
+        push: Option<Box<PushConfigRow>>,
+    ) -> Result<Revision, StorageError> {
         let now = events.last().map_or(Timestamp::UNIX_EPOCH, |event| event.time);
-        let kept = Kept::begin(id, events).map_err(StorageError::Refused)?;
+        let mut kept = Kept::begin(id, events).map_err(StorageError::Refused)?;
+        if let Some(row) = push {
+            kept.change_pushes(|pushes| pushes.put(*row));
+        }
         let row = Row::new(id, kept.status(), self.scopes.context_hash(kept.context_id()));
         let record = Arc::new(Record::new(self.scopes.find_or_add(scope), kept));
         // Held until the task is in the index too: nobody changes it before.
@@ -118,6 +131,9 @@ impl MemoryStorage {
             StorageError::Conflict { current }
         })?;
         record.owner.index.insert(row);
+        if kept.pushes().is_some() {
+            self.pushed.note(id, true);
+        }
         if kept.has_ended() {
             self.shards.ended(id, now);
         }
@@ -205,6 +221,9 @@ impl MemoryStorage {
             let mut kept = record.kept();
             record.owner.index.remove(&Row::new(id, kept.status(), 0));
             self.bytes.fetch_sub(kept.bytes(), Relaxed);
+            if kept.pushes().is_some() {
+                self.pushed.note(id, false);
+            }
             let events = kept.drop_all();
             drop(kept);
             drop(events);
@@ -237,8 +256,9 @@ impl TaskStorage for MemoryStorage {
         scope: &'a Scope,
         id: TaskId,
         events: Vec<Event>,
+        push: Option<Box<PushConfigRow>>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.create_now(scope, id, events) })
+        Box::pin(async move { self.create_now(scope, id, events, push) })
     }
 
     fn append<'a>(
@@ -267,9 +287,9 @@ impl TaskStorage for MemoryStorage {
             if kept.revision() == revision {
                 return Ok(Some(kept.snapshot()));
             }
-            let first = kept.events_until(revision);
+            let beginning = kept.beginning(revision);
             drop(kept);
-            Ok(first.and_then(|(id, events)| record::fold(id, &events)))
+            Ok(beginning.and_then(Beginning::fold))
         })
     }
 
@@ -303,10 +323,83 @@ impl TaskStorage for MemoryStorage {
             Ok(())
         })
     }
+
+    fn put_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        row: PushConfigRow,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async move { self.put_push_now(scope, task, row) })
+    }
+
+    fn push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PushConfigRow>, StorageError>> {
+        Box::pin(async move { Ok(self.push_now(scope, task, id)) })
+    }
+
+    fn push_configs<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigRow>, StorageError>> {
+        Box::pin(async move { Ok(self.pushes_now(scope, task, after, limit)) })
+    }
+
+    fn delete_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.delete_push_now(scope, task, id);
+            Ok(())
+        })
+    }
 }
 
 impl FleetStorage for MemoryStorage {
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
         Box::pin(async move { Ok(*self.page_token_key.get_or_init(|| candidate)) })
+    }
+
+    fn advance_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        cursor: Revision,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.change_push_now(key, created, |row| row.cursor = row.cursor.max(cursor));
+            Ok(())
+        })
+    }
+
+    fn fail_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        failure: PushFailure,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.change_push_now(key, created, |row| row.failure = Some(failure));
+            Ok(())
+        })
+    }
+
+    fn pending_pushes<'a>(
+        &'a self,
+        agent: &'a str,
+        after: Option<&'a PushConfigKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigKey>, StorageError>> {
+        Box::pin(async move { Ok(self.pending_pushes_now(agent, after, limit)) })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use a2a_app_ports::{Revision, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
 
-use super::{lock, scopes::ScopeTasks, size};
+use super::{lock, pushes::Pushes, scopes::ScopeTasks, size};
 
 /// What a record costs besides its task and events: itself, its place in its shard, its row, its
 /// place among the ended; in bytes.
@@ -38,7 +38,9 @@ pub(super) struct Kept {
     task: Arc<Task>,
     /// All events, or none once the log is dropped.
     events: Vec<Event>,
-    /// An estimate of what all this takes.
+    /// Its push configurations, if it has any.
+    pushes: Option<Box<Pushes>>,
+    /// An estimate of what all this takes; 0 when it is no longer stored.
     bytes: usize,
 }
 
@@ -52,8 +54,8 @@ impl Kept {
         let mut task = log::begin(name, first)?;
         rest.iter().try_for_each(|event| log::apply(&mut task, event))?;
         let bytes = RECORD + size::of_fold(&task) + events.iter().map(size::of_event).sum::<usize>();
-        let mut kept =
-            Self { revision: events.len() as Revision, skill: skill.clone(), task: Arc::new(task), events, bytes };
+        let (revision, skill, task) = (events.len() as Revision, skill.clone(), Arc::new(task));
+        let mut kept = Self { revision, skill, task, events, pushes: None, bytes };
         kept.shrink_if_ended();
         Ok(kept)
     }
@@ -96,7 +98,7 @@ impl Kept {
     /// Forgets the events; they are returned so that they are freed outside the lock.
     pub(super) fn drop_log(&mut self) -> Vec<Event> {
         if !self.events.is_empty() {
-            self.bytes = RECORD + size::of_task(&self.task);
+            self.bytes = RECORD + size::of_task(&self.task) + self.pushes().map_or(0, Pushes::bytes);
         }
         std::mem::take(&mut self.events)
     }
@@ -104,7 +106,26 @@ impl Kept {
     /// Forgets what is counted, for a task that is no longer stored.
     pub(super) fn drop_all(&mut self) -> Vec<Event> {
         self.bytes = 0;
+        self.pushes = None;
         std::mem::take(&mut self.events)
+    }
+
+    /// Whether the task is no longer stored.
+    pub(super) fn is_gone(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The push configurations, if there are any.
+    pub(super) fn pushes(&self) -> Option<&Pushes> {
+        self.pushes.as_deref()
+    }
+
+    pub(super) fn change_pushes(&mut self, change: impl FnOnce(&mut Pushes)) {
+        let mut pushes = self.pushes.take().unwrap_or_default();
+        self.bytes -= pushes.bytes();
+        change(&mut pushes);
+        self.bytes += pushes.bytes();
+        self.pushes = (!pushes.is_empty()).then_some(pushes);
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -132,13 +153,19 @@ impl Kept {
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { revision: self.revision, skill: self.skill.clone(), task: self.task.clone() }
+        Snapshot {
+            revision: self.revision,
+            skill: self.skill.clone(),
+            task: self.task.clone(),
+            has_push_configs: self.pushes.is_some(),
+        }
     }
 
-    /// What a snapshot of an earlier revision is folded from: the task's id and its first events.
-    pub(super) fn events_until(&self, revision: Revision) -> Option<(Arc<str>, Vec<Event>)> {
+    /// What a snapshot of an earlier revision is folded from.
+    pub(super) fn beginning(&self, revision: Revision) -> Option<Beginning> {
         let first = self.events.get(..usize::try_from(revision).ok()?)?;
-        Some((self.task.id.clone(), first.to_vec()))
+        let has_push_configs = self.pushes.is_some();
+        Some(Beginning { id: self.task.id.clone(), events: first.to_vec(), has_push_configs })
     }
 
     /// The events after a revision, as long as none of them is dropped.
@@ -151,13 +178,28 @@ impl Kept {
     }
 }
 
-/// The task that a log's first events make.
-pub(super) fn fold(id: Arc<str>, events: &[Event]) -> Option<Snapshot> {
-    let (first, rest) = events.split_first()?;
-    let EventKind::Created { skill, .. } = &first.kind else { return None };
-    let mut task = log::begin(id, first).ok()?;
-    rest.iter().try_for_each(|event| log::apply(&mut task, event)).ok()?;
-    Some(Snapshot { revision: events.len() as Revision, skill: skill.clone(), task: Arc::new(task) })
+/// A task's id and its first events.
+pub(super) struct Beginning {
+    id: Arc<str>,
+    events: Vec<Event>,
+    has_push_configs: bool,
+}
+
+impl Beginning {
+    /// The task that they make.
+    pub(super) fn fold(self) -> Option<Snapshot> {
+        let Self { id, events, has_push_configs } = self;
+        let (first, rest) = events.split_first()?;
+        let EventKind::Created { skill, .. } = &first.kind else { return None };
+        let mut task = log::begin(id, first).ok()?;
+        rest.iter().try_for_each(|event| log::apply(&mut task, event)).ok()?;
+        Some(Snapshot {
+            revision: events.len() as Revision,
+            skill: skill.clone(),
+            task: Arc::new(task),
+            has_push_configs,
+        })
+    }
 }
 
 /// Whether all of a batch fits: tried on a task that has only what decides that, its state and the

@@ -2,6 +2,7 @@
 
 use std::mem::size_of;
 
+use a2a_app_ports::PushConfigRow;
 use a2a_protocol_core::{Artifact, Content, Event, EventKind, Message, Part, Struct, Task};
 use serde_json::Value;
 
@@ -43,6 +44,20 @@ pub(super) fn of_event(event: &Event) -> usize {
             EventKind::Metadata(members) => 2 * of_metadata(Some(members)),
             _ => 0,
         }
+}
+
+/// A push configuration: itself, its place among the others, and that among the tasks that have any.
+pub(super) fn of_push(row: &PushConfigRow) -> usize {
+    let config = &row.config;
+    let text = |text: &Option<String>| text.as_ref().map_or(0, |text| heap(text.len()));
+    let authentication = config.authentication.as_ref();
+    size_of::<PushConfigRow>()
+        + 64
+        + heap(row.id().len())
+        + [&config.tenant, &config.id, &config.task_id, &config.token].into_iter().map(text).sum::<usize>()
+        + heap(config.url.len())
+        + authentication.map_or(0, |known| heap(known.scheme.len()) + text(&known.credentials))
+        + row.failure.as_ref().map_or(0, |failure| heap(failure.reason.len()))
 }
 
 fn of_message(message: &Message) -> usize {

@@ -6,10 +6,10 @@ use std::sync::{
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, Revision, Scope, Snapshot, StorageError, TaskId, TaskPage,
-    TaskStorage,
+    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, PushConfigKey, PushConfigRow, PushFailure, Revision, Scope,
+    Snapshot, StorageError, TaskId, TaskPage, TaskStorage,
 };
-use a2a_protocol_core::{Event, Message};
+use a2a_protocol_core::{Event, Message, Timestamp};
 use a2a_task_engine::MemoryStorage;
 
 use super::{AGENT, Dice};
@@ -72,8 +72,9 @@ impl TaskStorage for TestStorage {
         scope: &'a Scope,
         id: TaskId,
         events: Vec<Event>,
+        push: Option<Box<PushConfigRow>>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(Box::pin(async move { self.memory.create(scope, id, events).await }))
+        self.write(Box::pin(async move { self.memory.create(scope, id, events, push).await }))
     }
 
     fn append<'a>(
@@ -126,10 +127,74 @@ impl TaskStorage for TestStorage {
     ) -> BoxFuture<'a, Result<(), StorageError>> {
         self.slowly(Box::pin(async move { self.memory.settle(scope, message_id, task, answer).await }))
     }
+
+    fn put_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        row: PushConfigRow,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.put_push_config(scope, task, row).await }))
+    }
+
+    fn push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PushConfigRow>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.push_config(scope, task, id).await }))
+    }
+
+    fn push_configs<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigRow>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.push_configs(scope, task, after, limit).await }))
+    }
+
+    fn delete_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.delete_push_config(scope, task, id).await }))
+    }
 }
 
 impl FleetStorage for TestStorage {
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
         self.memory.page_token_key(candidate)
+    }
+
+    fn advance_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        cursor: Revision,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.advance_push(key, created, cursor).await }))
+    }
+
+    fn fail_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        failure: PushFailure,
+    ) -> BoxFuture<'a, Result<(), StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
+    }
+
+    fn pending_pushes<'a>(
+        &'a self,
+        agent: &'a str,
+        after: Option<&'a PushConfigKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigKey>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.pending_pushes(agent, after, limit).await }))
     }
 }

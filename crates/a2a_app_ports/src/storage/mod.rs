@@ -1,74 +1,15 @@
 //! Where tasks are kept: as logs, with their folds, scoped to whom they belong.
 
-use std::{fmt, str::FromStr, sync::Arc};
+mod push;
+mod task_id;
+
+use std::{fmt, sync::Arc};
 
 use a2a_protocol_core::{Event, FoldError, Message, Task, TaskState, Timestamp};
-use uuid::Uuid;
 
 use crate::BoxFuture;
-
-/// The id of a task: a UUID, written in the hyphenated lower-case form and read in no other, so
-/// that a task has one name only.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(u128);
-
-impl TaskId {
-    /// A random (version 4) UUID of these bits.
-    pub fn from_random(bits: u128) -> Self {
-        Self(uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().as_u128())
-    }
-
-    /// The bits of the UUID.
-    pub fn as_u128(self) -> u128 {
-        self.0
-    }
-
-    /// The UUID of these bits.
-    pub fn from_u128(bits: u128) -> Self {
-        Self(bits)
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Uuid::from_u128(self.0).as_hyphenated().encode_lower(&mut Uuid::encode_buffer()))
-    }
-}
-
-impl fmt::Debug for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<TaskId> for Arc<str> {
-    fn from(id: TaskId) -> Self {
-        Self::from(&*Uuid::from_u128(id.0).as_hyphenated().encode_lower(&mut Uuid::encode_buffer()))
-    }
-}
-
-/// The text is not the name of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotATaskId;
-
-impl fmt::Display for NotATaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a task id")
-    }
-}
-
-impl std::error::Error for NotATaskId {}
-
-impl FromStr for TaskId {
-    type Err = NotATaskId;
-
-    fn from_str(text: &str) -> Result<Self, NotATaskId> {
-        if text.len() != 36 || text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(NotATaskId);
-        }
-        Uuid::try_parse(text).map(|uuid| Self(uuid.as_u128())).map_err(|_| NotATaskId)
-    }
-}
+pub use push::{PushConfigKey, PushConfigRow, PushFailure};
+pub use task_id::{NotATaskId, TaskId};
 
 /// To whom tasks belong. What is in one scope does not exist for another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -93,6 +34,9 @@ pub struct Snapshot {
     pub skill: Arc<str>,
     /// The fold.
     pub task: Arc<Task>,
+    /// Whether the task has push configurations, so that whoever appends to its log has to see that
+    /// they are told. Not a matter of the revision: it is as of now.
+    pub has_push_configs: bool,
 }
 
 /// A place in a list: after the task of this status time and id.
@@ -198,7 +142,8 @@ impl std::error::Error for StorageError {
 
 /// Keeps the tasks of many scopes. Every implementation passes the conformance suite.
 pub trait TaskStorage: Send + Sync {
-    /// Begins the log of a new task; the first event is its creation. All events are stored, or none.
+    /// Begins the log of a new task; the first event is its creation. With it goes the push
+    /// configuration that came with the message, if one did. All of it is stored, or nothing.
     ///
     /// # Errors
     /// `Conflict` when the id is taken, `Refused` when the events do not fit together.
@@ -207,6 +152,7 @@ pub trait TaskStorage: Send + Sync {
         scope: &'a Scope,
         id: TaskId,
         events: Vec<Event>,
+        push: Option<Box<PushConfigRow>>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
     /// Appends to a log that has exactly `expected` events. All events are stored, or none; they are
@@ -278,6 +224,53 @@ pub trait TaskStorage: Send + Sync {
         task: TaskId,
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// Stores a push configuration of a task, in place of the one that has its id. The task may have
+    /// ended. Configurations go when their task goes.
+    ///
+    /// # Errors
+    /// `NotFound` when the scope has no such task.
+    fn put_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        row: PushConfigRow,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// The push configuration of this id; `None` also when the task is not there.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PushConfigRow>, StorageError>>;
+
+    /// The push configurations of a task whose ids come after `after`, at most `limit` of them, in
+    /// the order of the bytes of their ids; none when the task is not there.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn push_configs<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigRow>, StorageError>>;
+
+    /// Removes a push configuration, with its secrets. One that is not there is no error.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn delete_push_config<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
 }
 
 /// What the engine keeps for itself, for all scopes.
@@ -288,6 +281,44 @@ pub trait FleetStorage: Send + Sync {
     /// # Errors
     /// Only `Failed`.
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>>;
+
+    /// Notes that a push configuration has been told everything up to this event. Never goes back;
+    /// a configuration that is gone, or was replaced since it was read, is left as it is: `created`
+    /// tells.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn advance_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        cursor: Revision,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// Notes that delivery to a push configuration was given up. One that is gone, or was replaced
+    /// since it was read, is left as it is: `created` tells.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn fail_push<'a>(
+        &'a self,
+        key: &'a PushConfigKey,
+        created: Timestamp,
+        failure: PushFailure,
+    ) -> BoxFuture<'a, Result<(), StorageError>>;
+
+    /// The push configurations of an agent's tasks that have events to be told and were not given
+    /// up, at most `limit` of them: those after `after` in an order of the storage's own, which does
+    /// not change. For a start after a crash.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn pending_pushes<'a>(
+        &'a self,
+        agent: &'a str,
+        after: Option<&'a PushConfigKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<PushConfigKey>, StorageError>>;
 }
 
 /// A storage with all that an engine needs.
