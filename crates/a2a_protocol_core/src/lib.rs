@@ -39,7 +39,7 @@ pub use enums::{Role, TaskState};
 pub use errors::{ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
 pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};
 pub use fault::read_response;
-pub use json::Struct;
+pub use json::{Struct, number_from_double};
 pub use life_cycle::TransitionRefused;
 pub use log::{Event, EventKind, FoldError, SendDetails};
 pub use message::{Artifact, Message};

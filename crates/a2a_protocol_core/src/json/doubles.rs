@@ -59,14 +59,19 @@ fn normalise(value: &mut Value) {
     }
 }
 
-/// The number as a double; integral ones of exact size print without a fraction.
-#[expect(clippy::cast_possible_truncation, reason = "only where the double is an exact integer")]
+/// The number as a double.
 fn double(number: &Number) -> Number {
-    match number.as_f64() {
-        Some(double) if double.fract() == 0.0 && double.abs() <= EXACT => Number::from(double as i64),
-        Some(double) => Number::from_f64(double).unwrap_or_else(|| number.clone()),
-        None => number.clone(),
+    number.as_f64().and_then(number_from_double).unwrap_or_else(|| number.clone())
+}
+
+/// A double as a number of JSON, as all of the protocol's free values have them: integral ones of
+/// exact size print without a fraction. `None` if it is not finite.
+#[expect(clippy::cast_possible_truncation, reason = "only where the double is an exact integer")]
+pub fn number_from_double(double: f64) -> Option<Number> {
+    if double.fract() == 0.0 && double.abs() <= EXACT {
+        return Some(Number::from(double as i64));
     }
+    Number::from_f64(double)
 }
 
 /// A `Struct` whose numbers are doubles.

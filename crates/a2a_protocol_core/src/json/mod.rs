@@ -13,7 +13,7 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 
-pub use self::doubles::Struct;
+pub use self::doubles::{Struct, number_from_double};
 pub(crate) use self::{
     base64::Base64,
     doubles::{Doubles, Object, object},
