@@ -3,7 +3,9 @@
 //! In scope: the traits and the values they exchange, and the conformance suites that every
 //! implementation passes (feature `conformance`). Out of scope: any implementation.
 
+mod authenticator;
 mod bounds;
+mod card;
 mod handler;
 mod host;
 mod push;
@@ -14,7 +16,9 @@ mod updater;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use authenticator::{Authenticator, Principal};
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
+pub use card::CardHandle;
 pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
 pub use push::{PushOutcome, PushRequest, PushTransport};

@@ -1,7 +1,7 @@
 //! An agent is one function: `handle(context, Call) -> Reply`. The engine answers it, a remote agent
 //! answers it, and whatever wraps an agent wraps this.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use a2a_protocol_core::{
     AgentCard, Call, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
@@ -25,6 +25,11 @@ pub struct CallContext {
     pub extensions: Vec<String>,
     /// Who calls, as authentication found; also the owner of the tasks the call creates.
     pub principal: Option<Arc<str>>,
+    /// The scopes that the caller's credentials carry.
+    pub scopes: BTreeSet<String>,
+    /// The skills whose own requirements the caller's credentials do not meet. Which skill a message
+    /// is for is only known where the task is: there it is refused.
+    pub barred_skills: Vec<String>,
     /// Headers that the configuration lets through to the handler.
     pub headers: HeaderMap,
     /// The event after which a subscription is resumed (`Last-Event-ID`).

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use a2a_app_ports::Reply;
-use a2a_protocol_core::{Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
+use a2a_protocol_core::{CHALLENGE_METADATA, Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use protocol_transport_core::jsonrpc::{self, Id};
@@ -134,7 +134,7 @@ impl Reading {
             _ => by_status,
         };
         if let Some(challenge) = headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok()) {
-            error = error.with_metadata("wwwAuthenticate", challenge);
+            error = error.with_metadata(CHALLENGE_METADATA, challenge);
         }
         error
     }

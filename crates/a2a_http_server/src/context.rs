@@ -1,8 +1,8 @@
 //! What a request says besides its call: version, extensions, content type.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
-use a2a_app_ports::CallContext;
+use a2a_app_ports::{CallContext, Presented};
 use a2a_protocol_core::{
     AgentCard, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion, VERSION_HEADER, extensions,
 };
@@ -24,6 +24,10 @@ pub(crate) fn read(parts: &Parts, card: &AgentCard, options: &ServerOptions) -> 
     context.headers = options.forward.apply(headers);
     context.last_event_id =
         headers.get(LAST_EVENT_ID_HEADER).and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
+    if !card.security_schemes.is_empty() {
+        let query = parts.uri.query().unwrap_or_default().to_owned();
+        context.presented = Some(Arc::new(Presented { headers: headers.clone(), query }));
+    }
     Ok(context)
 }
 

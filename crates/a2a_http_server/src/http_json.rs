@@ -27,7 +27,7 @@ pub(crate) async fn respond<B: HttpBody>(server: &Inner, parts: &Parts, path: &s
         Ok(route) => route,
         Err(no_route) => return not_routed(parts, path, no_route, reply_type),
     };
-    let context = context::read(parts, &server.card, &server.options);
+    let context = context::read(parts, &server.card.get(), &server.options);
     let extensions = context::active_extensions(&context);
     let answered = async {
         let context = context?;
@@ -117,5 +117,7 @@ fn write(answered: &Reply) -> Result<Vec<u8>, Error> {
 fn error_response(error: &Error, reply_type: HeaderValue) -> Response<Body> {
     reply::log_cause(error);
     let status = StatusCode::from_u16(error.kind().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    reply::typed(status, reply_type, error.to_http_body())
+    let mut response = reply::typed(status, reply_type, error.to_http_body());
+    reply::set_challenge(&mut response, error);
+    response
 }

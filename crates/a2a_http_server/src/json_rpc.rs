@@ -44,7 +44,7 @@ pub(crate) async fn respond<B: HttpBody>(server: &Inner, parts: &Parts, body: B)
         Ok(requests) => requests,
         Err(error) => return error_response(&Id::NULL, &error),
     };
-    let context = context::read(parts, &server.card, &server.options);
+    let context = context::read(parts, &server.card.get(), &server.options);
     let extensions = context::active_extensions(&context);
     let mut response = match requests {
         Requests::Single(entry) => single(server, context, entry).await,
@@ -156,5 +156,7 @@ fn error_response(id: &Id<'_>, error: &Error) -> Response<Body> {
         ErrorKind::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
     };
-    reply::typed(status, JSON, write_error(id, error))
+    let mut response = reply::typed(status, JSON, write_error(id, error));
+    reply::set_challenge(&mut response, error);
+    response
 }

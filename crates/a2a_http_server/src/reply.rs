@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use a2a_app_ports::Reply;
-use a2a_protocol_core::{EXTENSIONS_HEADER, Error, ErrorKind, Method};
+use a2a_protocol_core::{CHALLENGE_METADATA, EXTENSIONS_HEADER, Error, ErrorKind, Method};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -81,5 +81,13 @@ pub(crate) fn event_stream(body: Body) -> Response<Body> {
 pub(crate) fn set_extensions(response: &mut Response<Body>, active: Option<HeaderValue>) {
     if let Some(active) = active {
         response.headers_mut().insert(EXTENSIONS_HEADER, active);
+    }
+}
+
+/// Says how to authenticate, where an error does (RFC 9110 section 11.6.1).
+pub(crate) fn set_challenge(response: &mut Response<Body>, error: &Error) {
+    let challenge = error.metadata().get(CHALLENGE_METADATA).and_then(|text| HeaderValue::from_str(text).ok());
+    if let Some(challenge) = challenge {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
 }

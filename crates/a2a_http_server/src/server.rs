@@ -1,8 +1,11 @@
 //! The server: which request goes where.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use a2a_app_ports::{AgentService, CallContext, Clock, EventStream, Host, Reply};
+use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, EventStream, Host, Reply};
 use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, Timestamp};
 use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
@@ -23,42 +26,42 @@ pub struct HttpServer(Arc<Inner>);
 #[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) service: Arc<dyn AgentService>,
-    pub(crate) card: Arc<AgentCard>,
+    pub(crate) card: CardHandle,
     pub(crate) options: ServerOptions,
     pub(crate) clock: Arc<dyn Clock>,
-    document: CardDocument,
-    modified: Timestamp,
+    /// The card as it was last sent, and what was sent.
+    document: Arc<Mutex<(Arc<AgentCard>, CardDocument)>>,
     lifecycle: Lifecycle,
 }
 
 impl HttpServer {
     /// A server for this agent. The card is the public one; if it has no interfaces and the options
-    /// have a public URL, they are filled in. Its Last-Modified is now.
+    /// have a public URL, they are filled in. Its Last-Modified is now; that of a card which replaces
+    /// it in the handle is when the server first meets it.
     ///
     /// # Errors
     /// When an option is impossible.
     pub fn new(
         service: Arc<dyn AgentService>,
-        card: impl Into<Arc<AgentCard>>,
+        card: impl Into<CardHandle>,
         host: &Host,
         options: ServerOptions,
     ) -> Result<Self, InvalidOptions> {
         options.check()?;
         let card = card.into();
-        let modified = host.clock.now();
-        let server = Self(Arc::new(Inner {
+        if let Some(url) = &options.public_url {
+            card.locate(|| options.interfaces(url));
+        }
+        let first = card.get();
+        let document = document(&first, host.clock.now(), &options)?;
+        Ok(Self(Arc::new(Inner {
             service,
-            document: document(&card, modified, &options)?,
             card,
-            modified,
+            document: Arc::new(Mutex::new((first, document))),
             clock: host.clock.clone(),
             lifecycle: Lifecycle::new(),
             options,
-        }));
-        match server.0.options.public_url.clone() {
-            Some(url) => server.located_at(&url),
-            None => Ok(server),
-        }
+        })))
     }
 
     /// The same server, going down with this lifecycle instead of one of its own: for processes
@@ -69,22 +72,13 @@ impl HttpServer {
         Self(Arc::new(Inner { lifecycle, ..inner }))
     }
 
-    /// The same server, whose card names interfaces at this URL if it named none.
-    ///
-    /// # Errors
-    /// When the card cannot be written as JSON.
-    pub fn located_at(self, url: &str) -> Result<Self, InvalidOptions> {
-        if !self.0.card.supported_interfaces.is_empty() {
-            return Ok(self);
-        }
-        let mut inner = Arc::unwrap_or_clone(self.0);
-        Arc::make_mut(&mut inner.card).supported_interfaces = inner.options.interfaces(url);
-        inner.document = document(&inner.card, inner.modified, &inner.options)?;
-        Ok(Self(Arc::new(inner)))
+    /// Has the card name interfaces at this URL, if it names none.
+    pub fn locate(&self, url: &str) {
+        self.0.card.locate(|| self.0.options.interfaces(url));
     }
 
-    /// The card as it is served.
-    pub fn card(&self) -> &Arc<AgentCard> {
+    /// The card that is served.
+    pub fn card(&self) -> &CardHandle {
         &self.0.card
     }
 
@@ -113,7 +107,7 @@ impl HttpServer {
 
 impl fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpServer").field("agent", &self.0.card.name).finish_non_exhaustive()
+        f.debug_struct("HttpServer").field("agent", &self.0.card.get().name).finish_non_exhaustive()
     }
 }
 
@@ -127,7 +121,7 @@ impl Inner {
             };
         }
         if card::PATHS.contains(&path) {
-            return for_readers(parts, || self.document.respond(&parts.method, &parts.headers));
+            return for_readers(parts, || self.document().respond(&parts.method, &parts.headers));
         }
         match path {
             "/health" => for_readers(parts, || status(StatusCode::OK, "ok")),
@@ -140,6 +134,19 @@ impl Inner {
                 None => http_json::not_found(path, A2A_JSON),
             },
         }
+    }
+
+    /// The card as it is to be sent; written anew once it has been replaced.
+    fn document(&self) -> CardDocument {
+        let now = self.card.get();
+        let mut sent = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&sent.0, &now) {
+            match document(&now, self.clock.now(), &self.options) {
+                Ok(document) => *sent = (now, document),
+                Err(error) => tracing::error!(%error, "the new card cannot be sent"),
+            }
+        }
+        sent.1.clone()
     }
 
     /// The path within the HTTP+JSON binding.

@@ -9,6 +9,7 @@
 
 mod card;
 mod card_check;
+mod credential;
 mod enums;
 mod errors;
 mod event;
@@ -35,8 +36,9 @@ mod version;
 pub use card::{
     AgentCapabilities, AgentCard, AgentCardSignature, AgentExtension, AgentInterface, AgentProvider, AgentSkill,
 };
+pub use credential::{Credential, MalformedCredential};
 pub use enums::{Role, TaskState};
-pub use errors::{ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
+pub use errors::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
 pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};
 pub use fault::read_response;
 pub use json::{Struct, number_from_double};

@@ -102,6 +102,20 @@ scheme! {
     }
 }
 
+impl ApiKeySecurityScheme {
+    /// A key in a `header`, `query` parameter or `cookie` of this name.
+    pub fn new(location: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { description: None, location: location.into(), name: name.into() }
+    }
+}
+
+impl HttpAuthSecurityScheme {
+    /// A scheme of the IANA registry, such as `Bearer`.
+    pub fn new(scheme: impl Into<String>) -> Self {
+        Self { description: None, scheme: scheme.into(), bearer_format: None }
+    }
+}
+
 scheme! {
     /// OAuth 2.0 (section 4.5.4).
     OAuth2SecurityScheme {

@@ -2,16 +2,16 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use a2a_app_ports::{AgentService, Host, MessageHandler, Storage};
+use a2a_app_ports::{AgentService, Authenticator, CardHandle, Host, MessageHandler, Storage};
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
-use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, AgentSkill, extensions::IDEMPOTENT_SEND};
-use a2a_task_engine::{Engine, EngineOptions, MemoryStorage};
+use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
+use a2a_task_engine::{Engine, EngineOptions};
 use tokio::{
     net::{TcpListener, ToSocketAddrs, lookup_host},
     runtime::Handle,
 };
 
-use crate::{Skill, serving::Serving};
+use crate::{Skill, assembly::Assembly, serving::Serving};
 
 /// An agent to be served.
 ///
@@ -19,10 +19,12 @@ use crate::{Skill, serving::Serving};
 /// `/` and HTTP+JSON below it, unless told otherwise.
 #[derive(Clone)]
 pub struct Agent {
-    card: AgentCard,
-    skills: Vec<a2a_task_engine::Skill>,
-    storage: Option<Arc<dyn Storage>>,
-    engine: EngineOptions,
+    pub(crate) card: AgentCard,
+    pub(crate) handle: Option<CardHandle>,
+    pub(crate) skills: Vec<a2a_task_engine::Skill>,
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) storage: Option<Arc<dyn Storage>>,
+    pub(crate) engine: EngineOptions,
     server: ServerOptions,
     limits: native::ConnectionOptions,
 }
@@ -42,7 +44,9 @@ impl Agent {
         card.default_output_modes = vec!["text/plain".to_owned()];
         Self {
             card,
+            handle: None,
             skills: Vec::new(),
+            authenticator: None,
             storage: None,
             engine: EngineOptions::default(),
             server: ServerOptions::default(),
@@ -93,6 +97,32 @@ impl Agent {
         self
     }
 
+    /// The handle that holds the card once the agent is served, for whoever wants to replace it then.
+    /// [`Serving`] has one too.
+    #[must_use]
+    pub fn card_handle(mut self, handle: &CardHandle) -> Self {
+        self.handle = Some(handle.clone());
+        self
+    }
+
+    /// Asks callers for credentials, which this authenticator verifies. Bearer tokens:
+    ///
+    /// ```
+    /// # use agent_sdk::{Tokens, prelude::*};
+    /// # let agent = Agent::new("Echo", "Says back what it hears");
+    /// # let token = "5f0c9a";
+    /// let agent = agent.authenticate(Tokens::new().bearer(token, "alice"));
+    /// ```
+    ///
+    /// What callers need, the card says. If it declares no security schemes, the authenticator's own
+    /// are declared; if it has no requirements, any one of the schemes is required. See
+    /// [`Authenticated`](crate::Authenticated) for what is asked of which call.
+    #[must_use]
+    pub fn authenticate(mut self, authenticator: impl Authenticator + 'static) -> Self {
+        self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
     /// Where tasks are kept; in memory otherwise.
     #[must_use]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
@@ -132,14 +162,15 @@ impl Agent {
         Ok(self)
     }
 
-    /// The engine that answers the agent's calls, with its card: for calls in process.
+    /// What answers the agent's calls, with its card: for calls in process. They are authenticated as
+    /// all others: their context has to hold what is `presented`.
     ///
     /// # Errors
-    /// `NoSkill` for an agent without skills, `DuplicateSkill` where two have the same id.
+    /// `NoSkill` for an agent without skills, `DuplicateSkill` where two have the same id, `Card` for
+    /// a card that cannot be served.
     pub fn in_process(self, host: Host) -> Result<(Arc<dyn AgentService>, Arc<AgentCard>), ServeError> {
-        let card = Arc::new(self.card.clone());
-        let engine = self.engine_on(card.clone(), host)?;
-        Ok((Arc::new(engine), card))
+        let Assembly { service, card, .. } = Assembly::of(self, host)?;
+        Ok((service, card.get()))
     }
 
     /// Serves the agent until SIGTERM or Ctrl-C, and says on standard error where it listens.
@@ -149,7 +180,7 @@ impl Agent {
     pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), ServeError> {
         crate::log_to_stderr();
         let serving = self.bind(address).await?;
-        eprintln!("{} listens on {}", serving.card().name, serving.url());
+        eprintln!("{} listens on {}", serving.card().get().name, serving.url());
         serving.serve().await;
         Ok(())
     }
@@ -162,7 +193,7 @@ impl Agent {
         let (listener, local) = listen(address).await?;
         let limits = self.limits.clone();
         let (server, engine) = self.http(Handle::current())?;
-        let server = server.located_at(&limits.url_of(local)).map_err(ServeError::Options)?;
+        server.locate(&limits.url_of(local));
         Ok(Serving::new(listener, local, server, engine, limits))
     }
 
@@ -191,22 +222,10 @@ impl Agent {
 
     fn http(self, runtime: Handle) -> Result<(HttpServer, Engine), ServeError> {
         let host = native::host(runtime);
-        let card = Arc::new(self.card.clone());
         let options = self.server.clone();
-        let engine = self.engine_on(card.clone(), host.clone())?;
-        let server = HttpServer::new(Arc::new(engine.clone()), card, &host, options).map_err(ServeError::Options)?;
+        let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
+        let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
         Ok((server, engine))
-    }
-
-    fn engine_on(self, card: Arc<AgentCard>, host: Host) -> Result<Engine, ServeError> {
-        if self.skills.is_empty() {
-            return Err(ServeError::NoSkill);
-        }
-        if let Some(id) = repeated(&card.skills) {
-            return Err(ServeError::DuplicateSkill(id.to_owned()));
-        }
-        let storage = self.storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
-        Ok(Engine::new(card, self.skills, storage, host, self.engine))
     }
 }
 
@@ -224,11 +243,6 @@ async fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAdd
     Err(failed)
 }
 
-fn repeated(skills: &[AgentSkill]) -> Option<&str> {
-    let ids = || skills.iter().map(|skill| skill.id.as_str());
-    ids().enumerate().find(|(index, id)| ids().take(*index).any(|earlier| earlier == *id)).map(|(_, id)| id)
-}
-
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent").field("card", &self.card).finish_non_exhaustive()
@@ -243,6 +257,8 @@ pub enum ServeError {
     NoSkill,
     /// Two skills have this id.
     DuplicateSkill(String),
+    /// The card cannot be served; the error has the fields.
+    Card(Error),
     /// A router cannot know where it is reached: the card needs interfaces or the options a public URL.
     NoAddress,
     /// No tokio runtime is current.
@@ -263,6 +279,7 @@ impl fmt::Display for ServeError {
         match self {
             Self::NoSkill => f.write_str("the agent has no skill: add one with Agent::skill"),
             Self::DuplicateSkill(id) => write!(f, "two skills have the id {id:?}"),
+            Self::Card(error) => write!(f, "the card cannot be served: {}", error.message()),
             Self::NoAddress => {
                 f.write_str("the card names no interface: set public_url of ServerOptions, or the card's")
             }
@@ -285,6 +302,7 @@ impl std::error::Error for ServeError {
         match self {
             Self::Listen { error, .. } => Some(error),
             Self::Options(error) => Some(error),
+            Self::Card(error) => Some(error),
             Self::NoSkill | Self::DuplicateSkill(_) | Self::NoAddress | Self::NoRuntime => None,
         }
     }
@@ -315,7 +333,8 @@ mod tests {
         let serving = echo().bind("0.0.0.0:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}", serving.local_addr().port());
         assert_eq!(serving.url(), url);
-        let urls: Vec<_> = serving.card().supported_interfaces.iter().map(|interface| &*interface.url).collect();
+        let card = serving.card().get();
+        let urls: Vec<_> = card.supported_interfaces.iter().map(|interface| &*interface.url).collect();
         assert_eq!(urls, [format!("{url}/"), url]);
     }
 

@@ -27,6 +27,10 @@
 #[cfg(feature = "a2a-server")]
 mod agent;
 #[cfg(feature = "a2a-server")]
+mod assembly;
+#[cfg(feature = "a2a-server")]
+mod auth;
+#[cfg(feature = "a2a-server")]
 mod logging;
 #[cfg(feature = "a2a-server")]
 mod serving;
@@ -44,6 +48,7 @@ pub use {
     },
     a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage},
     agent::{Agent, ServeError},
+    auth::{Authenticated, Tokens},
     logging::log_to_stderr,
     serving::Serving,
     skill::Skill,

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use a2a_app_ports::CardHandle;
 use a2a_http_server::{HttpServer, native};
-use a2a_protocol_core::AgentCard;
 use a2a_task_engine::Engine;
 use tokio::{
     net::TcpListener,
@@ -41,8 +41,8 @@ impl Serving {
         self.limits.url_of(self.address)
     }
 
-    /// The card as it is served.
-    pub fn card(&self) -> &AgentCard {
+    /// The card that is served, for whoever wants to replace it later.
+    pub fn card(&self) -> &CardHandle {
         self.server.card()
     }
 

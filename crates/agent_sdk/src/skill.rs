@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use a2a_app_ports::{Answers, MessageHandler};
-use a2a_protocol_core::AgentSkill;
+use a2a_protocol_core::{AgentSkill, SecurityRequirement};
 use a2a_task_engine as engine;
 
 /// Something an agent can do.
@@ -58,6 +58,14 @@ impl Skill {
         self
     }
 
+    /// One more set of schemes that callers may authenticate with, instead of the agent's
+    /// requirements; see [`Agent::authenticate`](crate::Agent::authenticate).
+    #[must_use]
+    pub fn security_requirement(mut self, requirement: SecurityRequirement) -> Self {
+        self.card.security_requirements.push(requirement);
+        self
+    }
+
     /// What it answers with: tasks, messages, or whichever its handler begins with.
     #[must_use]
     pub fn answers(mut self, answers: Answers) -> Self {
@@ -73,9 +81,7 @@ impl Skill {
     }
 
     pub(crate) fn handled_by(&self, handler: impl MessageHandler) -> engine::Skill {
-        let skill = engine::Skill::new(self.card.id.as_str(), handler)
-            .answers(self.answers)
-            .input_modes(self.card.input_modes.iter().cloned());
+        let skill = engine::Skill::new(self.card.id.as_str(), handler).answers(self.answers);
         match self.time_limit {
             Some(limit) => skill.time_limit(limit),
             None => skill,

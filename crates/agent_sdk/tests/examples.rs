@@ -8,7 +8,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use agent_sdk::{prelude::*, protocol::StreamResponse};
+use agent_sdk::{
+    prelude::*,
+    protocol::{ErrorKind, StreamResponse},
+};
 use futures::StreamExt as _;
 
 fn example(name: &str) -> Command {
@@ -27,7 +30,9 @@ struct Served {
 
 impl Served {
     fn start(name: &str, more: &[&str]) -> Self {
-        let mut process = example(name).arg("127.0.0.1:0").args(more).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = example(name);
+        command.arg("127.0.0.1:0").args(more).env("NUNCIO_TOKEN", "t0ken");
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let line = lines.next().expect("a line that says where it listens").unwrap();
         let url = line.rsplit(' ').next().unwrap().to_owned();
@@ -114,4 +119,14 @@ async fn cancelling_the_editor_cancels_the_storyteller() {
     let theirs = writer.task(listed.tasks[0].id.clone());
     let ended = theirs.wait_for_completion(std::time::Duration::from_secs(20)).await.unwrap();
     assert_eq!(ended.status.state, TaskState::Canceled);
+}
+
+#[tokio::test]
+async fn authenticated_knows_whose_the_token_is() {
+    let agent = Served::start("authenticated", &[]);
+    let refused = agent.client().await.send("hello").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+    let client = Client::builder().bearer("t0ken").connect(&agent.url).await.unwrap();
+    let greeted = task(&client, "hello").await;
+    assert_eq!(greeted.task().unwrap().status.message.as_ref().unwrap().text(), "hello, alice");
 }

@@ -20,7 +20,7 @@ use tokio::{
 use tower_service::Service;
 
 use super::{Tls, connection};
-use crate::{HttpServer, InvalidOptions, Lifecycle};
+use crate::{HttpServer, Lifecycle};
 
 /// How long closed streams and refused calls have to reach their callers.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -87,12 +87,10 @@ pub(super) enum Phase {
 /// interfaces gets those of the listener's address.
 ///
 /// # Errors
-/// When the listener has no address, or the card cannot be written.
+/// When the listener has no address.
 pub async fn serve(listener: TcpListener, server: HttpServer, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let options = ConnectionOptions::default();
-    let url = options.url_of(listener.local_addr()?);
-    let unwritable = |error: InvalidOptions| io::Error::new(io::ErrorKind::InvalidInput, error);
-    let server = server.located_at(&url).map_err(unwritable)?;
+    server.locate(&options.url_of(listener.local_addr()?));
     let lifecycle = server.lifecycle().clone();
     serve_app(listener, server, &lifecycle, &options, shutdown).await;
     Ok(())

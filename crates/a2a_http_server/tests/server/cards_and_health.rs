@@ -1,6 +1,6 @@
 //! The public card and the state of the server, in process.
 
-use a2a_protocol_core::AgentInterface;
+use a2a_protocol_core::{AgentCard, AgentInterface, Error, ErrorKind};
 use serde_json::json;
 
 use crate::support::*;
@@ -18,7 +18,7 @@ async fn the_card_is_at_both_paths_and_may_be_cached() {
         assert!(answered.header("etag").unwrap().starts_with('"'));
         assert!(answered.header("last-modified").unwrap().ends_with("GMT"));
         let json = answered.json();
-        assert_eq!(json, serde_json::to_value(&**server.card()).unwrap());
+        assert_eq!(json, serde_json::to_value(&*server.card().get()).unwrap());
         assert_eq!(
             json["supportedInterfaces"],
             json!([
@@ -40,7 +40,7 @@ async fn interfaces_that_the_card_names_stay() {
     named.supported_interfaces = vec![AgentInterface::new("https://other.example/rpc", "JSONRPC", "1.0")];
     let server =
         server_of(Agent::fitting(), named.clone(), |options| options.public_url = Some("https://a.example".to_owned()));
-    assert_eq!(**server.card(), named);
+    assert_eq!(*server.card().get(), named);
 }
 
 #[tokio::test]
@@ -106,4 +106,66 @@ async fn a_call_that_waits_is_let_go_when_the_server_closes() {
     });
     assert_eq!(answered.status, 503);
     assert_eq!(answered.json()["error"]["details"][0]["reason"], "UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn a_replaced_card_is_served_and_decides_from_then_on() {
+    let server = server(Agent::fitting());
+    let before = ask(&server, "GET", CARD, &[], "").await;
+    let mut other = AgentCard::clone(&server.card().get());
+    let error = server.card().replace(other.clone()).unwrap_err();
+    assert!(!error.field_violations().is_empty(), "the card of these tests lacks a few things");
+    assert_eq!(ask(&server, "GET", CARD, &[], "").await.header("etag"), before.header("etag"));
+
+    other = serde_json::from_value(json!({
+        "name": "Other", "description": "d", "version": "2",
+        "supportedInterfaces": [{"url": "https://a.example", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}],
+        "capabilities": {"extensions": [{"uri": "urn:needed", "required": true}]},
+        "defaultInputModes": ["text/plain"], "defaultOutputModes": ["text/plain"],
+        "skills": [{"id": "s", "name": "S", "description": "d", "tags": ["t"]}],
+    }))
+    .unwrap();
+    server.card().replace(other).unwrap();
+    let etag = before.header("etag").unwrap();
+    let after = ask(&server, "GET", CARD, &[("if-none-match", etag)], "").await;
+    assert_eq!(after.json()["name"], "Other");
+    assert_ne!(after.header("etag"), before.header("etag"));
+    let refused = ask(&server, "GET", "/tasks", &[], "").await;
+    assert_eq!(refused.json()["error"]["details"][0]["reason"], "EXTENSION_SUPPORT_REQUIRED");
+}
+
+#[tokio::test]
+async fn what_a_request_presents_is_passed_on_only_where_the_card_has_schemes() {
+    let mut guarded = card();
+    guarded.security_schemes =
+        serde_json::from_value(json!({"key": {"apiKeySecurityScheme": {"location": "query", "name": "k"}}})).unwrap();
+    for (card, passed) in [(guarded, true), (card(), false)] {
+        let agent = Agent::fitting();
+        let server = server_of(agent.clone(), card, |_| {});
+        ask(&server, "GET", "/tasks?k=s3cret", &[("authorization", "Bearer t0ken")], "").await;
+        let (context, _) = agent.asked().remove(0);
+        assert!(!format!("{context:?}").contains("t0ken"), "{context:?}");
+        assert_eq!(context.presented.is_some(), passed);
+        if let Some(presented) = &context.presented {
+            assert_eq!(
+                (&presented.headers["authorization"], &*presented.query),
+                (&"Bearer t0ken".parse().unwrap(), "k=s3cret")
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_is_a_header_over_both_bindings() {
+    let agent = Agent::answering(|_, _| {
+        let error = Error::new(ErrorKind::Unauthenticated, "no");
+        Err(error.with_metadata("wwwAuthenticate", "Bearer realm=\"A\""))
+    });
+    let server = server(agent);
+    let json = [("content-type", "application/json")];
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"ListTasks"}"#;
+    for answered in [ask(&server, "GET", "/tasks", &[], "").await, ask(&server, "POST", "/", &json, call).await] {
+        assert_eq!(answered.status, 401);
+        assert_eq!(answered.header("www-authenticate"), Some("Bearer realm=\"A\""));
+    }
 }

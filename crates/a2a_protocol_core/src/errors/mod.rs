@@ -9,6 +9,9 @@ use serde::Serialize;
 
 pub use self::{kind::ErrorKind, wire::ERROR_DOMAIN};
 
+/// The member of an error's metadata that says how to authenticate, as `WWW-Authenticate` does.
+pub const CHALLENGE_METADATA: &str = "wwwAuthenticate";
+
 /// A description of a fault may quote what was received, but not all of it.
 const MAX_QUOTED_BYTES: usize = 500;
 

@@ -16,9 +16,10 @@ use std::{
 };
 
 use a2a_app_ports::{
-    AgentService, BoxFuture, CallContext, Host, Reply, Revision, Scope, Snapshot, Storage, StorageError, TaskId,
+    AgentService, BoxFuture, CallContext, CardHandle, Host, Reply, Revision, Scope, Snapshot, Storage, StorageError,
+    TaskId,
 };
-use a2a_protocol_core::{AgentCard, Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task};
+use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task};
 
 use self::{
     live::Registry,
@@ -52,7 +53,7 @@ pub struct Engine(Arc<Shared>);
 /// What all calls share.
 pub(crate) struct Shared {
     agent: Arc<str>,
-    card: Arc<AgentCard>,
+    card: CardHandle,
     skills: Vec<Arc<Skill>>,
     storage: Arc<dyn Storage>,
     host: Host,
@@ -63,16 +64,18 @@ pub(crate) struct Shared {
 }
 
 impl Engine {
-    /// An engine for the agent of this card. The first skill answers messages that name none.
+    /// An engine for the agent of this card. The first skill answers messages that name none. Tasks
+    /// are kept under the name that the card has now, also when another card takes its place.
     pub fn new(
-        card: Arc<AgentCard>,
+        card: impl Into<CardHandle>,
         skills: impl IntoIterator<Item = Skill>,
         storage: Arc<dyn Storage>,
         host: Host,
         options: EngineOptions,
     ) -> Self {
         let skills = skills.into_iter().map(Arc::new).collect();
-        let agent = card.name.as_str().into();
+        let card = card.into();
+        let agent = card.get().name.as_str().into();
         Self(Arc::new(Shared {
             agent,
             card,
@@ -128,7 +131,7 @@ impl AgentService for Engine {
 impl Shared {
     /// Refuses operations that the card does not declare (section 3.3.4).
     fn check_capability(&self, call: &Call) -> Result<(), Error> {
-        let capabilities = &self.card.capabilities;
+        let capabilities = &self.card.get().capabilities;
         match call.method().and_then(a2a_protocol_core::Method::capability) {
             Some(Capability::Streaming) if capabilities.streaming != Some(true) => {
                 Err(Error::new(ErrorKind::UnsupportedOperation, "this agent does not stream"))

@@ -178,7 +178,8 @@ impl Shared {
     async fn begin(self: &Arc<Self>, incoming: Incoming) -> Result<Sending, Error> {
         let Incoming { scope, id, mut message, details, context, immediately, claim } = incoming;
         let skill = skills::choose(&self.skills, &message)?.clone();
-        skills::check_media_types(&self.card, &skill, &message)?;
+        skills::check_access(&context, &skill)?;
+        skills::check_media_types(&self.card.get(), &skill, &message)?;
         let name: Arc<str> = id.into();
         let context_id = message.context_id.get_or_insert_with(|| self.new_id().into()).clone();
         if skill.answers != Answers::Message {
@@ -222,7 +223,8 @@ impl Shared {
         let skill = self.skills.iter().find(|skill| skill.id == snapshot.skill).cloned().ok_or_else(|| {
             Error::new(ErrorKind::UnsupportedOperation, format!("the skill {:?} is no longer offered", snapshot.skill))
         })?;
-        skills::check_media_types(&self.card, &skill, &message)?;
+        skills::check_access(&context, &skill)?;
+        skills::check_media_types(&self.card.get(), &skill, &message)?;
         message.context_id = Some(context_id.clone());
         let name = snapshot.task.id.clone();
         let message = Arc::new(message);

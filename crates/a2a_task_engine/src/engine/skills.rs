@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{Answers, BoxFuture, HandlerError, MessageHandler, TaskUpdater, Turn};
+use a2a_app_ports::{Answers, BoxFuture, CallContext, HandlerError, MessageHandler, TaskUpdater, Turn};
 use a2a_protocol_core::{AgentCard, Error, ErrorKind, Message};
 
 /// The member of a message's metadata that names the skill.
@@ -24,34 +24,25 @@ impl<H: MessageHandler> ErasedHandler for H {
 pub struct Skill {
     pub(crate) id: Arc<str>,
     pub(crate) answers: Answers,
-    pub(crate) input_modes: Vec<String>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) handler: Arc<dyn ErasedHandler>,
 }
 
 impl Skill {
-    /// A skill that answers tasks, takes what the card takes, and has no time limit.
+    /// A skill that answers tasks and has no time limit. What it takes, the card says.
     pub fn new(id: impl Into<Arc<str>>, handler: impl MessageHandler) -> Self {
-        Self {
-            id: id.into(),
-            answers: Answers::default(),
-            input_modes: Vec::new(),
-            time_limit: None,
-            handler: Arc::new(handler),
-        }
+        Self { id: id.into(), answers: Answers::default(), time_limit: None, handler: Arc::new(handler) }
+    }
+
+    /// By which messages choose it.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// What it answers with.
     #[must_use]
     pub fn answers(mut self, answers: Answers) -> Self {
         self.answers = answers;
-        self
-    }
-
-    /// The media types it takes, instead of the card's `defaultInputModes`. Wildcards are allowed.
-    #[must_use]
-    pub fn input_modes(mut self, modes: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.input_modes = modes.into_iter().map(Into::into).collect();
         self
     }
 
@@ -85,10 +76,20 @@ pub(crate) fn choose<'a>(skills: &'a [Arc<Skill>], message: &Message) -> Result<
     })
 }
 
+/// Refuses a message to a skill that the caller may not use.
+pub(crate) fn check_access(context: &CallContext, skill: &Skill) -> Result<(), Error> {
+    if context.barred_skills.iter().any(|barred| **barred == *skill.id) {
+        let text = format!("the credentials do not meet the security requirements of the skill {:?}", skill.id);
+        return Err(Error::new(ErrorKind::PermissionDenied, text).with_metadata("skillId", &*skill.id));
+    }
+    Ok(())
+}
+
 /// Refuses parts of media types that the skill, or without modes of its own the card, does not take.
 /// A part without a media type is never refused.
 pub(crate) fn check_media_types(card: &AgentCard, skill: &Skill, message: &Message) -> Result<(), Error> {
-    let modes = if skill.input_modes.is_empty() { &card.default_input_modes } else { &skill.input_modes };
+    let own = card.skills.iter().find(|declared| *declared.id == *skill.id).map(|declared| &declared.input_modes);
+    let modes = own.filter(|modes| !modes.is_empty()).unwrap_or(&card.default_input_modes);
     for (index, part) in message.parts.iter().enumerate() {
         let Some(media_type) = part.media_type.as_deref() else { continue };
         if !modes.iter().any(|mode| matches(mode, media_type)) {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use agent_sdk::{
     client::Client,
-    ports::{AgentService, BoxFuture, CallContext, EventStream, Reply},
+    ports::{AgentService, BoxFuture, CallContext, EventStream, Presented, Reply},
     prelude::*,
     protocol::{
         AgentCard, Call, Error, ErrorKind, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
@@ -34,13 +34,36 @@ pub(crate) struct World {
     ids: AtomicU32,
 }
 
-/// Calls in process on behalf of a tenant, as an interface that names one does.
-struct OfTenant(Arc<dyn AgentService>, String);
+/// How a caller reaches the agent: through which tenant's interface, with what credentials.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reach<'a> {
+    pub(crate) tenant: Option<&'a str>,
+    pub(crate) bearer: Option<&'a str>,
+    /// Goes into the header `X-API-Key`.
+    pub(crate) api_key: Option<&'a str>,
+    pub(crate) extension: Option<&'a str>,
+}
 
-impl AgentService for OfTenant {
-    fn handle(&self, context: CallContext, mut call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
-        call.set_tenant(Some(self.1.clone()));
-        self.0.handle(context, call)
+impl<'a> Reach<'a> {
+    pub(crate) fn bearer(token: &'a str) -> Self {
+        Self { bearer: Some(token), ..Self::default() }
+    }
+}
+
+/// Calls in process as an adapter does: with the tenant of the interface, with what is presented.
+struct InProcess {
+    service: Arc<dyn AgentService>,
+    tenant: Option<String>,
+    presented: Arc<Presented>,
+    extension: Option<String>,
+}
+
+impl AgentService for InProcess {
+    fn handle(&self, mut context: CallContext, mut call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        call.set_tenant(self.tenant.clone());
+        context.presented = Some(self.presented.clone());
+        context.extensions.extend(self.extension.clone());
+        self.service.handle(context, call)
     }
 }
 
@@ -73,13 +96,49 @@ impl World {
 
     /// The agent as this tenant reaches it.
     pub(crate) fn of_tenant(&self, tenant: &str) -> Arc<dyn AgentService> {
+        self.reach(Reach { tenant: Some(tenant), ..Reach::default() })
+    }
+
+    /// The agent as whoever has this token reaches it.
+    pub(crate) fn by(&self, token: &str) -> Arc<dyn AgentService> {
+        self.reach(Reach::bearer(token))
+    }
+
+    pub(crate) fn reach(&self, reach: Reach<'_>) -> Arc<dyn AgentService> {
         let Some(client) = &self.client else {
-            return Arc::new(OfTenant(self.service.clone(), tenant.to_owned()));
+            let mut presented = Presented::default();
+            let headers = [
+                ("authorization", reach.bearer.map(|token| format!("Bearer {token}"))),
+                ("x-api-key", reach.api_key.map(str::to_owned)),
+            ];
+            for (name, value) in headers {
+                if let Some(value) = value {
+                    presented.headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let (tenant, extension) = (owned(reach.tenant), owned(reach.extension));
+            return Arc::new(InProcess {
+                service: self.service.clone(),
+                tenant,
+                presented: Arc::new(presented),
+                extension,
+            });
         };
         let mut card = AgentCard::clone(client.card());
         card.supported_interfaces = vec![client.interface().clone()];
-        card.supported_interfaces[0].tenant = Some(tenant.to_owned());
-        Arc::new(Client::builder().with_card(card, None).unwrap())
+        card.supported_interfaces[0].tenant = reach.tenant.map(str::to_owned);
+        let mut builder = Client::builder().idempotent_sends(false);
+        if let Some(token) = reach.bearer {
+            builder = builder.bearer(token);
+        }
+        if let Some(key) = reach.api_key {
+            builder = builder.api_key(key);
+        }
+        if let Some(uri) = reach.extension {
+            builder = builder.extension(uri);
+        }
+        Arc::new(builder.with_card(card, None).unwrap())
     }
 
     /// Stops the server, if there is one, and sees that it ends.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod agent;
+mod auth;
 mod bindings;
 mod cancel;
 mod lists;
