@@ -85,7 +85,7 @@ impl Client {
     /// # Errors
     /// What the agent answers; `Unavailable` when it does not.
     pub async fn send(&self, parts: impl Into<Parts>) -> Result<Sent, Error> {
-        self.dispatch(SendMessageRequest::new(self.message(parts.into()))).await
+        self.dispatch(SendMessageRequest::new(self.message(parts))).await
     }
 
     /// Like [`send`](Self::send), but returns as soon as there is a task.
@@ -93,7 +93,7 @@ impl Client {
     /// # Errors
     /// What the agent answers; `Unavailable` when it does not.
     pub async fn start(&self, parts: impl Into<Parts>) -> Result<Sent, Error> {
-        let mut request = SendMessageRequest::new(self.message(parts.into()));
+        let mut request = SendMessageRequest::new(self.message(parts));
         let mut configuration = SendMessageConfiguration::default();
         configuration.return_immediately = true;
         request.configuration = Some(configuration);
@@ -105,11 +105,12 @@ impl Client {
         RemoteTask::new(self.clone(), id.into(), None)
     }
 
-    /// A message of the user with a new id.
-    pub(crate) fn message(&self, parts: Parts) -> Message {
+    /// A message of the user with a new id, for requests that say more than
+    /// [`send`](Self::send) does.
+    pub fn message(&self, parts: impl Into<Parts>) -> Message {
         let random = self.link().host.random.random();
         let id = uuid::Builder::from_random_bytes(random.to_be_bytes()).into_uuid();
-        Message::new(id.to_string(), Role::User, parts.0)
+        Message::new(id.to_string(), Role::User, parts.into().0)
     }
 
     pub(crate) async fn dispatch(&self, request: SendMessageRequest) -> Result<Sent, Error> {

@@ -170,7 +170,7 @@ impl RemoteTask {
     /// # Errors
     /// UnsupportedOperation when the task has ended; what the agent answers otherwise.
     pub async fn reply(&self, parts: impl Into<Parts>) -> Result<Sent, Error> {
-        let mut message = self.client.message(parts.into());
+        let mut message = self.client.message(parts);
         message.task_id = Some(self.id.clone());
         message.context_id = self.context_id().cloned();
         let mut sent = self.client.dispatch(SendMessageRequest::new(message)).await?;
