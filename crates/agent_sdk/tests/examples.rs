@@ -10,9 +10,10 @@ use std::{
 
 use agent_sdk::{
     prelude::*,
-    protocol::{ErrorKind, StreamResponse},
+    protocol::{ErrorKind, SendMessageRequest, SendMessageResponse, StreamResponse},
 };
 use futures::StreamExt as _;
+use serde_json::json;
 
 fn example(name: &str) -> Command {
     // Examples are built beside the tests: target/debug/deps/this, target/debug/examples/that.
@@ -30,9 +31,11 @@ struct Served {
 
 impl Served {
     fn start(name: &str, more: &[&str]) -> Self {
-        let mut command = example(name);
-        command.arg("127.0.0.1:0").args(more).env("NUNCIO_TOKEN", "t0ken");
-        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(name, &[&["127.0.0.1:0"], more].concat())
+    }
+
+    fn start_with(name: &str, arguments: &[&str]) -> Self {
+        let mut process = example(name).args(arguments).env("NUNCIO_TOKEN", "t0ken").stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let line = lines.next().expect("a line that says where it listens").unwrap();
         let url = line.rsplit(' ').next().unwrap().to_owned();
@@ -129,4 +132,36 @@ async fn authenticated_knows_whose_the_token_is() {
     let client = Client::builder().bearer("t0ken").connect(&agent.url).await.unwrap();
     let greeted = task(&client, "hello").await;
     assert_eq!(greeted.task().unwrap().status.message.as_ref().unwrap().text(), "hello, alice");
+}
+
+/// What the conformance suites ask, each in its own way: by the message's id, by its text, by an
+/// instruction. The suites themselves are run by `tests/conformance/run.sh`.
+#[tokio::test]
+async fn the_conformance_agent_does_what_a_message_names() {
+    let agent = Served::start_with("conformance_agent", &["--httpPort", "0", "--grpcPort", "0"]);
+    let client = agent.client().await;
+
+    let mut message = client.message("anything");
+    message.message_id = "tck-artifact-file-url-1".into();
+    let sent = client.send_message(CallContext::new(), SendMessageRequest::new(message)).await.unwrap();
+    let SendMessageResponse::Task(named_by_id) = sent else { panic!("a message") };
+    let url = Content::Url("https://example.com/output.txt".to_owned());
+    assert_eq!(named_by_id.artifacts[0].parts[0].content, url);
+
+    let first = task(&client, "tck-multi-turn begin").await;
+    assert_eq!(first.task().unwrap().status.state, TaskState::InputRequired);
+    let Sent::Task(second) = first.reply("done").await.unwrap() else { panic!("a message") };
+    assert_eq!(second.task().unwrap().status.state, TaskState::Completed);
+
+    let payload = json!({"jsonrpc": "2.0", "id": "1", "error": {"code": -32001, "message": "Task not found"}});
+    let parts =
+        vec![Part::text("tck-client-parse"), Part::data(json!({"operation": "get_task", "wire_payload": payload}))];
+    let Sent::Task(parsed) = client.send(parts).await.unwrap() else { panic!("a message") };
+    let error = Content::Data(json!({"error": {"code": -32001, "message": "Task not found"}}));
+    assert_eq!(parsed.task().unwrap().artifacts[0].parts[0].content, error);
+
+    // Field 2 (return_response) with field 1 (response): "back".
+    let instruction = Part::raw(*b"\x12\x06\x0a\x04back").media_type("application/x-protobuf");
+    let Sent::Task(told) = client.send(instruction).await.unwrap() else { panic!("a message") };
+    assert_eq!(told.task().unwrap().status.message.as_ref().unwrap().text(), "back");
 }

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Runs the official conformance suites against examples/conformance_agent, in each of its configurations.
+#   tests/conformance/run.sh FOLDER [tck] [acts] [itk] [tck03]
+# FOLDER is what setup.sh has filled; without names all of them run. The results are in target/conformance.
+# AGENT_PORT (9999) and the port after it have to be free.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+suites=$(cd "${1:?the folder of the suites}" && pwd)
+shift
+[ $# -gt 0 ] || set -- tck acts itk tck03
+cd "$here/../.."
+
+target=${CARGO_TARGET_DIR:-target}
+cargo build --locked -p nuncio-agent-sdk --example conformance_agent
+agent=$(cd "$target/debug/examples" && pwd)/conformance_agent
+mkdir -p "$target/conformance"
+out=$(cd "$target/conformance" && pwd)
+http=${AGENT_PORT:-9999}
+url=http://127.0.0.1:$http
+export NO_PROXY='*' no_proxy='*'
+failed=0
+pid=
+
+stop() {
+  [ -n "$pid" ] || return 0
+  kill "$pid" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  pid=
+}
+trap stop EXIT
+
+# The agent in one configuration, and a suite against it: with_agent "OPTIONS" COMMAND...
+with_agent() {
+  local options=$1
+  shift
+  # shellcheck disable=SC2086 # several options are several words
+  "$agent" --httpPort "$http" --grpcPort $((http + 1)) $options 2>"$out/agent.log" &
+  pid=$!
+  for _ in $(seq 50); do
+    "$suites/tck-1.0-dev/.venv/bin/python" -c "import urllib.request as r; r.urlopen('$url/health')" 2>/dev/null && break
+    sleep 0.1
+  done
+  "$@" || failed=1
+  stop
+}
+
+tck() { # name of the run, options of pytest
+  local name=$1
+  shift
+  printf '\n== TCK 1.0-dev, %s\n' "$name"
+  (
+    cd "$suites/tck-1.0-dev"
+    PYTHONPATH=$PWD:$here .venv/bin/python -m pytest -p tck_1_0_1 -p no:cacheprovider tests/compatibility \
+      --sut-host="$url" --webhook-host=127.0.0.1 --compatibility-report="$out/tck-$name" --tb=short -q -rfExXs "$@"
+  ) >"$out/tck-$name.log" 2>&1
+  local result=$?
+  sed -n '/short test summary/,$p' "$out/tck-$name.log"
+  return $result
+}
+
+acts() { # pass
+  printf '\n== ACTS, %s pass\n' "$1"
+  PYTHONPATH=$suites/tck-1.0-dev "$suites/tck-1.0-dev/.venv/bin/python" "$here/acts/run.py" "$url" \
+    "$suites/acts/tests/acts" --pass "$1"
+}
+
+tck03() { # category
+  printf '\n== TCK 0.3.x, %s\n' "$1"
+  (cd "$suites/tck-0.3.x" && TCK_STREAMING_TIMEOUT=5.0 .venv/bin/python run_tck.py --sut-url "$url" \
+    --category "$1" --transports jsonrpc) >"$out/tck03-$1.log" 2>&1
+  local result=$?
+  grep -aE '^(FAILED|ERROR|SKIPPED|=+ .* in )' "$out/tck03-$1.log"
+  return $result
+}
+
+for suite in "$@"; do
+  case $suite in
+    tck)
+      with_agent "" tck full
+      with_agent --reduced tck reduced
+      with_agent --required-extension tck extension -k extension
+      ;;
+    acts)
+      with_agent "" acts full
+      with_agent --reduced acts reduced
+      ;;
+    itk)
+      printf '\n== ITK\n'
+      "$suites/itk/venvs/runner/bin/python" "$here/itk.py" "$suites/itk" "$agent" "$out/itk" || failed=1
+      ;;
+    tck03)
+      with_agent "" tck03 mandatory
+      with_agent "" tck03 capabilities
+      ;;
+    *)
+      echo "no suite $suite" >&2
+      exit 2
+      ;;
+  esac
+done
+exit $failed
