@@ -6,6 +6,7 @@
 mod authenticator;
 mod bounds;
 mod card;
+mod extension;
 mod handler;
 mod host;
 mod push;
@@ -19,6 +20,7 @@ pub mod conformance;
 pub use authenticator::{Authenticator, Principal};
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
 pub use card::CardHandle;
+pub use extension::Extension;
 pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
 pub use push::{PushOutcome, PushRequest, PushTransport};

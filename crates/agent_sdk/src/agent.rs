@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use a2a_app_ports::{AgentService, Authenticator, CardHandle, Host, MessageHandler, Storage};
+use a2a_app_ports::{AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, Storage};
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
 use a2a_task_engine::{Engine, EngineOptions};
@@ -11,7 +11,7 @@ use tokio::{
     runtime::Handle,
 };
 
-use crate::{Skill, assembly::Assembly, serving::Serving};
+use crate::{Skill, assembly::Assembly, extended_card::MakeCard, extensions::Registered, serving::Serving};
 
 /// An agent to be served.
 ///
@@ -23,6 +23,8 @@ pub struct Agent {
     pub(crate) handle: Option<CardHandle>,
     pub(crate) skills: Vec<a2a_task_engine::Skill>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) extensions: Vec<Registered>,
+    pub(crate) extended_card: Option<Arc<MakeCard>>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
     pub(crate) engine: EngineOptions,
     server: ServerOptions,
@@ -47,6 +49,8 @@ impl Agent {
             handle: None,
             skills: Vec::new(),
             authenticator: None,
+            extensions: Vec::new(),
+            extended_card: None,
             storage: None,
             engine: EngineOptions::default(),
             server: ServerOptions::default(),
@@ -120,6 +124,26 @@ impl Agent {
     #[must_use]
     pub fn authenticate(mut self, authenticator: impl Authenticator + 'static) -> Self {
         self.authenticator = Some(Arc::new(authenticator));
+        self
+    }
+
+    /// Answers GetExtendedAgentCard, which the card then declares, with what this makes of the public
+    /// card for the caller (section 3.1.11). Where callers authenticate, only known ones get there.
+    #[must_use]
+    pub fn extended_card(
+        mut self,
+        make: impl Fn(&CallContext, AgentCard) -> AgentCard + Send + Sync + 'static,
+    ) -> Self {
+        self.card.capabilities.extended_agent_card = Some(true);
+        self.extended_card = Some(Arc::new(make));
+        self
+    }
+
+    /// One more protocol extension (section 4.6), which the card then declares. It sees the calls
+    /// that ask for it.
+    #[must_use]
+    pub fn extension(mut self, extension: impl Extension + 'static) -> Self {
+        self.extensions.push(Registered::new(extension));
         self
     }
 

@@ -9,6 +9,8 @@ use a2a_task_engine::{Engine, MemoryStorage};
 use crate::{
     Agent, ServeError,
     auth::{self, Authenticated},
+    extended_card::ExtendedCard,
+    extensions::Extended,
 };
 
 pub(crate) struct Assembly {
@@ -21,7 +23,8 @@ pub(crate) struct Assembly {
 
 impl Assembly {
     pub(crate) fn of(agent: Agent, host: Host) -> Result<Self, ServeError> {
-        let Agent { card: first, handle, skills, authenticator, storage, engine, .. } = agent;
+        let Agent { card: first, handle, skills, authenticator, extensions, extended_card, storage, engine, .. } =
+            agent;
         if skills.is_empty() {
             return Err(ServeError::NoSkill);
         }
@@ -30,8 +33,12 @@ impl Assembly {
         }
         let card = handle.unwrap_or_default();
         let answered: BTreeSet<String> = skills.iter().map(|skill| skill.id().to_owned()).collect();
-        let verifier = authenticator.clone();
+        let (verifier, declared, extends) = (authenticator.clone(), extensions.clone(), extended_card.is_some());
         card.complete_with(first, move |card| {
+            declared.iter().for_each(|extension| extension.declare(card));
+            if extends {
+                card.capabilities.extended_agent_card.get_or_insert(true);
+            }
             let mut findings = auth::complete(card, verifier.as_deref());
             findings.extend(unanswered(card, &answered));
             findings
@@ -40,6 +47,10 @@ impl Assembly {
         let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
         let engine = Engine::new(card.clone(), skills, storage, host, engine);
         let mut service: Arc<dyn AgentService> = Arc::new(engine.clone());
+        if let Some(make) = extended_card {
+            service = Arc::new(ExtendedCard::new(service, card.clone(), make));
+        }
+        service = Arc::new(Extended::new(service, card.clone(), extensions));
         if let Some(authenticator) = authenticator {
             service = Arc::new(Authenticated::new(service, card.clone(), authenticator));
         }

@@ -31,6 +31,10 @@ mod assembly;
 #[cfg(feature = "a2a-server")]
 mod auth;
 #[cfg(feature = "a2a-server")]
+mod extended_card;
+#[cfg(feature = "a2a-server")]
+mod extensions;
+#[cfg(feature = "a2a-server")]
 mod logging;
 #[cfg(feature = "a2a-server")]
 mod serving;
@@ -42,6 +46,7 @@ pub use a2a_protocol_core as protocol;
 
 #[cfg(feature = "a2a-server")]
 pub use {
+    a2a_app_ports::CardHandle,
     a2a_http_server::{
         Cors, Lifecycle, ServerOptions,
         native::{ConnectionOptions, Tls, host},

@@ -6,6 +6,8 @@ mod agent;
 mod auth;
 mod bindings;
 mod cancel;
+mod cards;
+mod extensions;
 mod lists;
 mod once;
 mod refusals;

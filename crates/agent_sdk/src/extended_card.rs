@@ -1,0 +1,42 @@
+//! The extended card (section 3.1.11): a decorator that makes one for each caller.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Reply};
+use a2a_protocol_core::{AgentCard, Call, Error};
+
+/// Makes a caller's card of the public one.
+pub(crate) type MakeCard = dyn Fn(&CallContext, AgentCard) -> AgentCard + Send + Sync;
+
+/// Where the card does not declare the capability, or nobody makes cards, the engine refuses.
+pub(crate) struct ExtendedCard {
+    agent: Arc<dyn AgentService>,
+    card: CardHandle,
+    make: Arc<MakeCard>,
+}
+
+impl ExtendedCard {
+    pub(crate) fn new(agent: Arc<dyn AgentService>, card: CardHandle, make: Arc<MakeCard>) -> Self {
+        Self { agent, card, make }
+    }
+
+    fn made_for(&self, context: &CallContext, public: &AgentCard) -> AgentCard {
+        let mut card = (self.make)(context, public.clone());
+        if card.supported_interfaces.is_empty() {
+            card.supported_interfaces.clone_from(&public.supported_interfaces);
+        }
+        card
+    }
+}
+
+impl AgentService for ExtendedCard {
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        let public = self.card.get();
+        Box::pin(async move {
+            if matches!(call, Call::GetExtendedAgentCard(_)) && public.capabilities.extended_agent_card == Some(true) {
+                return Ok(Reply::Card(Arc::new(self.made_for(&context, &public))));
+            }
+            self.agent.handle(context, call).await
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! The card as it is served: extended for whom it is for, and replaced while it is served.
+
+use std::sync::Arc;
+
+use agent_sdk::{
+    CardHandle, Tokens,
+    prelude::*,
+    protocol::{AgentCard, AgentSkill, ErrorKind, GetExtendedAgentCardRequest},
+};
+
+use crate::bindings::{Binding, World, refusal};
+
+async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, agent_sdk::protocol::Error> {
+    service.get_extended_agent_card(CallContext::new(), GetExtendedAgentCardRequest::default()).await
+}
+
+/// Shows the caller's name, and a skill to administrators.
+fn make(context: &CallContext, mut card: AgentCard) -> AgentCard {
+    card.description = format!("for {}", context.principal.as_deref().unwrap_or("nobody"));
+    if context.scopes.contains("admin") {
+        card.skills.push(AgentSkill::new("vault", "Vault"));
+    }
+    card
+}
+
+async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
+    let tokens = Tokens::new().bearer("a", agent_sdk::ports::Principal::new("alice").scope("admin")).bearer("b", "bob");
+    let handle = CardHandle::default();
+    let world = World::with(binding, |agent| agent.authenticate(tokens).extended_card(make).card_handle(&handle)).await;
+    let public = handle.get();
+    assert_eq!(public.capabilities.extended_agent_card, Some(true));
+    let (alice, bob) = (extended(&world.by("a")).await.unwrap(), extended(&world.by("b")).await.unwrap());
+    assert_eq!((&*alice.description, &*bob.description), ("for alice", "for bob"));
+    assert_eq!(alice.skills.last().unwrap().id, "vault");
+    assert_eq!(bob.skills, public.skills);
+    for card in [alice, bob] {
+        assert_eq!(card.supported_interfaces, public.supported_interfaces);
+    }
+    assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::Unauthenticated);
+    world.end().await;
+}
+
+async fn an_extended_card_asks_for_credentials_where_nothing_else_does(binding: Binding) {
+    let optional = |card: &mut AgentCard| card.security_requirements = vec![Default::default()];
+    let tokens = Tokens::new().bearer("b", "bob");
+    let world = World::with(binding, |agent| agent.authenticate(tokens).extended_card(make).card(optional)).await;
+    world.task(world.message("complete")).await;
+    assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::Unauthenticated);
+    assert_eq!(extended(&world.by("b")).await.unwrap().description, "for bob");
+    world.end().await;
+}
+
+async fn an_agent_without_security_has_an_extended_card_for_all(binding: Binding) {
+    let world = World::with(binding, |agent| agent.extended_card(make)).await;
+    assert_eq!(extended(&world.service).await.unwrap().description, "for nobody");
+    world.end().await;
+}
+
+async fn an_extended_card_that_nobody_makes_is_not_configured(binding: Binding) {
+    let declared = |card: &mut AgentCard| card.capabilities.extended_agent_card = Some(true);
+    let world = World::with(binding, |agent| agent.card(declared)).await;
+    assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::ExtendedAgentCardNotConfigured);
+    world.end().await;
+    let world = World::with(binding, |agent| {
+        agent.extended_card(make).card(|card| card.capabilities.extended_agent_card = None)
+    })
+    .await;
+    assert_eq!(extended(&world.service).await.unwrap().description, "for nobody", "declared for whoever makes one");
+    world.end().await;
+}
+
+async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
+    let handle = CardHandle::default();
+    let world = World::with(binding, |agent| agent.card_handle(&handle).extended_card(make)).await;
+    let before = handle.get();
+    let mut card = AgentCard::clone(&before);
+    card.supported_interfaces.clear();
+    card.description = "Does other things".to_owned();
+    card.default_input_modes = vec!["image/png".to_owned()];
+    card.capabilities.extended_agent_card = Some(false);
+    // In process nobody fills in where the agent is reached.
+    let named = |mut card: AgentCard| {
+        if before.supported_interfaces.is_empty() {
+            card.supported_interfaces.push(agent_sdk::protocol::AgentInterface::new(
+                "https://a.example",
+                "JSONRPC",
+                "1.0",
+            ));
+        }
+        card
+    };
+    extended(&world.service).await.unwrap();
+    handle.replace(named(card.clone())).unwrap();
+    if !before.supported_interfaces.is_empty() {
+        assert_eq!(handle.get().supported_interfaces, before.supported_interfaces, "where it is reached, it still is");
+    }
+    assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::UnsupportedOperation);
+    let mut text = world.message("complete");
+    text.parts[0].media_type = Some("text/plain".into());
+    assert_eq!(refusal(world.send(text.clone()).await).0, ErrorKind::ContentTypeNotSupported);
+
+    let mut wrong = card.clone();
+    wrong.version.clear();
+    wrong.skills.push(AgentSkill::new("dance", "Dance"));
+    let error = handle.replace(named(wrong)).unwrap_err();
+    let fields: Vec<&str> = error.field_violations().iter().map(|finding| &*finding.field).collect();
+    assert!(fields.starts_with(&["skills[5].id", "version"]), "{fields:?}");
+    assert_eq!(handle.get().description, "Does other things", "the card before it stays");
+
+    handle.replace(named(AgentCard::clone(&before))).unwrap();
+    assert_eq!(world.task(text).await.status.state, TaskState::Completed);
+    world.end().await;
+}
+
+async fn a_replaced_card_does_not_open_a_guarded_agent(binding: Binding) {
+    let handle = CardHandle::default();
+    let tokens = Tokens::new().bearer("b", "bob");
+    let world = World::with(binding, |agent| agent.card_handle(&handle).authenticate(tokens)).await;
+    let mut card = AgentCard::clone(&handle.get());
+    card.supported_interfaces = vec![agent_sdk::protocol::AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
+    card.security_schemes.clear();
+    card.security_requirements.clear();
+    handle.replace(card).unwrap();
+    assert_eq!(handle.get().security_schemes.keys().collect::<Vec<_>>(), ["bearer"]);
+    assert_eq!(refusal(world.send(world.message("complete")).await).0, ErrorKind::Unauthenticated);
+    world.end().await;
+}
+
+crate::over_all_bindings!(
+    every_caller_has_an_extended_card_of_its_own,
+    an_extended_card_asks_for_credentials_where_nothing_else_does,
+    an_agent_without_security_has_an_extended_card_for_all,
+    an_extended_card_that_nobody_makes_is_not_configured,
+    a_replaced_card_decides_from_the_next_call_on,
+    a_replaced_card_does_not_open_a_guarded_agent,
+);
