@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, Message, Struct, Task, TaskStatus, json, oneof::oneof};
+use crate::{Artifact, InDialect, JsonDialect, Message, Struct, Task, TaskStatus, json, oneof::oneof};
 
 /// A task has a new status (section 4.2.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -134,12 +134,14 @@ pub struct StreamEvent {
     /// What it says.
     pub response: StreamResponse,
     json: OnceLock<Bytes>,
+    /// The same in the dialects of 0.3, once somebody asks for it.
+    legacy: OnceLock<Box<[OnceLock<Bytes>; 2]>>,
 }
 
 impl StreamEvent {
     /// An event at this place of the log.
     pub fn new(sequence: Option<u64>, response: StreamResponse) -> Self {
-        Self { sequence, response, json: OnceLock::new() }
+        Self { sequence, response, json: OnceLock::new(), legacy: OnceLock::new() }
     }
 
     /// The response as ProtoJSON, the same in the JSON-RPC and the HTTP+JSON binding. The bytes
@@ -148,10 +150,32 @@ impl StreamEvent {
     /// # Errors
     /// Only when a value cannot be written as JSON at all.
     pub fn json(&self) -> Result<Bytes, serde_json::Error> {
-        if let Some(json) = self.json.get() {
-            return Ok(json.clone());
-        }
-        let json = Bytes::from(serde_json::to_vec(&self.response)?);
-        Ok(self.json.get_or_init(|| json).clone())
+        kept(&self.json, || serde_json::to_vec(&self.response))
     }
+
+    /// The response in a dialect, kept as [`json`](Self::json) keeps it.
+    ///
+    /// # Errors
+    /// When the dialect has no word for it.
+    pub fn json_in(&self, dialect: JsonDialect) -> Result<Bytes, serde_json::Error> {
+        let place = match dialect {
+            JsonDialect::V1_0 => return self.json(),
+            JsonDialect::V0_3 => 0,
+            JsonDialect::V0_3Proto => 1,
+        };
+        kept(&self.legacy.get_or_init(Box::default)[place], || {
+            serde_json::to_vec(&InDialect(dialect, &self.response))
+        })
+    }
+}
+
+fn kept(
+    place: &OnceLock<Bytes>,
+    write: impl FnOnce() -> Result<Vec<u8>, serde_json::Error>,
+) -> Result<Bytes, serde_json::Error> {
+    if let Some(json) = place.get() {
+        return Ok(json.clone());
+    }
+    let json = Bytes::from(write()?);
+    Ok(place.get_or_init(|| json).clone())
 }

@@ -10,6 +10,7 @@
 mod card;
 mod card_check;
 mod credential;
+mod dialect;
 mod enums;
 mod errors;
 mod event;
@@ -30,6 +31,7 @@ mod security;
 pub mod signing;
 mod task;
 mod timestamp;
+pub mod v03;
 mod validate;
 mod version;
 
@@ -37,6 +39,7 @@ pub use card::{
     AgentCapabilities, AgentCard, AgentCardSignature, AgentExtension, AgentInterface, AgentProvider, AgentSkill,
 };
 pub use credential::{Credential, MalformedCredential};
+pub use dialect::{InDialect, JsonDialect, Params, Spoken};
 pub use enums::{Role, TaskState};
 pub use errors::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
 pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};

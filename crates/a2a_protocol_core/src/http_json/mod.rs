@@ -8,8 +8,8 @@ mod write;
 use crate::Call;
 
 pub use self::{
-    route::{NoRoute, Route, is_reserved, route},
-    write::{HttpCall, write},
+    route::{NoRoute, Route, is_reserved, is_v03_path, route, route_v03},
+    write::{HttpCall, write, write_in},
 };
 
 /// The field that a path captures under this name.

@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::{Route, captured};
-use crate::{Call, Error};
+use crate::{Call, Error, v03};
 
 impl Route<'_> {
     /// Reads the call: the body for POST, the query otherwise, and what the path captures.
@@ -35,11 +35,12 @@ impl Route<'_> {
                 None => call.set_tenant(Some(tenant.to_string())),
             }
         }
+        self.dialect.accept(self.method, &mut call)?;
         Ok(call)
     }
 
     fn read_body(&self, body: &str) -> Result<Call, Error> {
-        let call = Call::from_json(self.method, if body.trim_ascii().is_empty() { "{}" } else { body })?;
+        let call = self.dialect.read_body(self.method, if body.trim_ascii().is_empty() { "{}" } else { body })?;
         // What is kept is bounded where it is read; this is for what is ignored.
         if depth::exceeds(body, depth::MAX_LEVELS) {
             return Err(Error::invalid("body", depth::TOO_DEEP));
@@ -52,7 +53,11 @@ impl Route<'_> {
             let pairs = form_urlencoded::parse(query.as_bytes()).map(|(name, value)| (name, Text(value)));
             MapDeserializer::<_, de::value::Error>::new(pairs)
         };
-        Call::read(self.method, pairs()).map_err(|_| Call::fault(self.method, pairs(), "query"))
+        match self.dialect.form() {
+            None => Call::read(self.method, pairs()).map_err(|_| Call::fault(self.method, pairs(), "query")),
+            Some(form) => v03::read(self.method, form, pairs())
+                .map_err(|_| v03::fault_in(self.method, form, pairs(), "query")),
+        }
     }
 }
 

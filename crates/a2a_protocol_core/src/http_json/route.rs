@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::LazyLock};
 use percent_encoding::percent_decode_str;
 
 use super::{Segment, segments};
-use crate::Method;
+use crate::{JsonDialect, Method};
 
 /// As many as a path of the table has.
 const MAX_CAPTURES: usize = 2;
@@ -17,6 +17,8 @@ const MAX_SEGMENTS: usize = 5;
 pub struct Route<'a> {
     /// The operation.
     pub method: Method,
+    /// The JSON of the request and its reply.
+    pub dialect: JsonDialect,
     /// The tenant that the path names.
     pub tenant: Option<Cow<'a, str>>,
     /// Whether the request is the body, rather than the query.
@@ -67,6 +69,48 @@ pub fn route<'a>(verb: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
     Err(if verbs.is_empty() { NoRoute::Path } else { NoRoute::Verb(verbs) })
 }
 
+/// What follows the segment that the paths of version 0.3 begin with, and the tenant before it. In
+/// 1.0 that segment is a tenant like any other, so which it is depends on the version of the request.
+fn below_v1(path: &str) -> Option<(Option<&str>, &str)> {
+    let below = |path: &str| path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).map(str::len);
+    let from_end = |length: usize| &path[path.len() - length..];
+    if let Some(length) = below(path) {
+        return Some((None, from_end(length)));
+    }
+    let (tenant, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let length = below(&path[path.len() - rest.len() - 1..])?;
+    (!tenant.is_empty()).then(|| (Some(tenant), from_end(length)))
+}
+
+/// Whether a path, below the interface's address, is one of version 0.3 unless the request says that
+/// it is of another version.
+pub fn is_v03_path(path: &str) -> bool {
+    below_v1(path).is_some_and(|(tenant, _)| tenant.is_none_or(|tenant| !is_reserved(tenant)))
+}
+
+/// Finds the operation of a verb and a path of version 0.3: those of 1.0 below `/v1`, and `/v1/card`.
+///
+/// # Errors
+/// See [`NoRoute`].
+pub fn route_v03<'a>(verb: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
+    let (tenant, rest) = below_v1(path).ok_or(NoRoute::Path)?;
+    let tenant = tenant.map(decode).transpose()?;
+    let dialect = JsonDialect::V0_3Proto;
+    if rest == CARD_V03 {
+        if verb != "GET" {
+            return Err(NoRoute::Verb(vec!["GET"]));
+        }
+        let (method, captures) = (Method::GetExtendedAgentCard, [None, None]);
+        return Ok(Route { method, dialect, tenant, has_body: false, captures });
+    }
+    let route = route(verb, rest)?;
+    // The one tenant is before `/v1`.
+    if route.tenant.is_some() { Err(NoRoute::Path) } else { Ok(Route { dialect, tenant, ..route }) }
+}
+
+/// The path of the extended card in version 0.3, below `/v1`.
+pub(super) const CARD_V03: &str = "/card";
+
 /// Whether a path segment can not be a tenant because a path of the protocol begins with it.
 pub fn is_reserved(segment: &str) -> bool {
     segment == ".well-known"
@@ -110,7 +154,7 @@ fn matching<'a>(verb: &str, path: &[&'a str], verbs: &mut Vec<&'static str>) -> 
             for (decoded, (name, raw)) in captures.iter_mut().zip(captured.into_iter().flatten()) {
                 *decoded = Some((name, decode(raw)?));
             }
-            return Ok(Some(Route { method: rule.method, tenant: None, has_body: verb == "POST", captures }));
+            return Ok(Some(Route { method: rule.method, dialect: JsonDialect::V1_0, tenant: None, has_body: verb == "POST", captures }));
         }
         verbs.push(rule.verb);
         is_suffixed = rule.is_suffixed;

@@ -4,8 +4,8 @@ use form_urlencoded::Serializer as QueryWriter;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::{Segment, is_reserved, segments};
-use crate::{Call, Error, ErrorKind, HttpRule};
+use super::{Segment, is_reserved, route::CARD_V03, segments};
+use crate::{Call, Error, ErrorKind, HttpRule, JsonDialect, Method, ProtocolVersion, v03};
 
 /// What may stand in a path segment as it is: RFC 3986 unreserved characters.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -28,7 +28,15 @@ pub struct HttpCall {
 /// the path needs is empty or cannot stand in a path: `.` and `..` anywhere, and the first segments
 /// of the protocol's paths as a tenant.
 pub fn write(call: &Call) -> Result<HttpCall, Error> {
-    let Some(HttpRule { verb, path }) = call.method().and_then(|method| method.http_rules().first().copied()) else {
+    write_in(JsonDialect::V1_0, call)
+}
+
+/// Writes a call as an HTTP request of the version that the dialect belongs to.
+///
+/// # Errors
+/// As [`write`]; InvalidParams too for what the version has no word for.
+pub fn write_in(dialect: JsonDialect, call: &Call) -> Result<HttpCall, Error> {
+    let Some(HttpRule { verb, path }) = call.method().map(|method| rule(dialect, method)) else {
         let message = format!("{} has no path in the HTTP+JSON binding", call.name());
         return Err(Error::new(ErrorKind::MethodNotFound, message));
     };
@@ -39,9 +47,13 @@ pub fn write(call: &Call) -> Result<HttpCall, Error> {
         }
         push_segment(&mut target, "tenant", tenant)?;
     }
+    if dialect.form().is_some() {
+        target.push_str("/v1");
+    }
+    let params = dialect.params(call)?;
     if verb == "POST" && !path.contains('{') {
         target.push_str(path);
-        return Ok(HttpCall { verb, target, body: Some(serde_json::to_vec(call).map_err(Error::internal)?) });
+        return Ok(HttpCall { verb, target, body: Some(serde_json::to_vec(&params).map_err(Error::internal)?) });
     }
     let mut members = match serde_json::to_value(call).map_err(Error::internal)? {
         Value::Object(members) => members,
@@ -61,7 +73,14 @@ pub fn write(call: &Call) -> Result<HttpCall, Error> {
         }
     }
     if verb == "POST" {
-        return Ok(HttpCall { verb, target, body: Some(serde_json::to_vec(&members).map_err(Error::internal)?) });
+        let body = match dialect.form() {
+            None => serde_json::to_vec(&members),
+            Some(_) => serde_json::to_vec(&params),
+        };
+        return Ok(HttpCall { verb, target, body: Some(body.map_err(Error::internal)?) });
+    }
+    if let (Call::ListTasks(request), Some(form), true) = (call, dialect.form(), members.contains_key("status")) {
+        members.insert("status".to_owned(), v03::state_name(&request.status, form).into());
     }
     members.remove("tenant");
     if !members.is_empty() {
@@ -76,6 +95,19 @@ pub fn write(call: &Call) -> Result<HttpCall, Error> {
         target.push_str(&query.finish());
     }
     Ok(HttpCall { verb, target, body: None })
+}
+
+/// The verb and path of a method: those of 0.3 are below `/v1`, subscribing is a GET there, and the
+/// extended card has a path of its own.
+fn rule(dialect: JsonDialect, method: Method) -> HttpRule {
+    let rules = method.http_rules();
+    match (dialect.version(), method) {
+        (ProtocolVersion::V0_3, Method::GetExtendedAgentCard) => HttpRule { verb: "GET", path: CARD_V03 },
+        (ProtocolVersion::V0_3, Method::SubscribeToTask) => {
+            rules.iter().copied().find(|rule| rule.verb == "GET").unwrap_or(rules[0])
+        }
+        _ => rules[0],
+    }
 }
 
 fn push_segment(target: &mut String, field: &str, value: &str) -> Result<(), Error> {
