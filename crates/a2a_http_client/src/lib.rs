@@ -3,10 +3,11 @@
 //! In scope: finding and caching the agent card, the choice of an interface, credentials, retries
 //! where they are safe, streams that resume after a cut, and a handle on a remote task. The logic
 //! knows no HTTP library, runtime or clock: requests leave through [`HttpTransport`], time and
-//! chance come from [`Host`](a2a_app_ports::Host). The module `native` has Reqwest and tokio.
+//! chance come from [`Host`](a2a_app_ports::Host). The module `native` has Reqwest and tokio. Beside
+//! the client: the keys of card signatures, the sending of push notifications and their receiver, and
+//! the guard over addresses that others choose.
 //!
-//! Out of scope: gRPC, version 0.3 of the protocol, OAuth flows (a token is given, not fetched),
-//! and the verification of card signatures.
+//! Out of scope: gRPC, version 0.3 of the protocol, and OAuth flows (a token is given, not fetched).
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,9 +30,12 @@ mod client;
 mod credentials;
 mod error;
 mod exchange;
+mod guard;
 mod interface;
+mod keys;
 mod observer;
 mod quirks;
+mod receiver;
 mod reference;
 mod remote_task;
 mod resolve;
@@ -51,7 +55,10 @@ pub use card::CardDocument;
 pub use client::Client;
 pub use credentials::Credential;
 pub use error::ClientError;
+pub use guard::{Forbidden, Guard, special_use};
+pub use keys::{KeyFetcher, verify_card};
 pub use observer::{Observation, Observer};
+pub use receiver::{Delivery, Receiver, Rejected};
 pub use reference::is_loopback;
 pub use remote_task::{CancelOnDrop, RemoteTask, Sent};
 pub use secret::Secret;

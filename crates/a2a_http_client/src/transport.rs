@@ -31,6 +31,7 @@ pub struct TransportError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
+    Forbidden,
     Connect,
     ConnectTimeout,
     Tls,
@@ -39,6 +40,11 @@ enum Kind {
 }
 
 impl TransportError {
+    /// The address may not be called (see [`Guard`](crate::Guard)), and was not.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, message)
+    }
+
     /// No connection could be established, so the request was not seen by anyone.
     pub fn connect(message: impl Into<String>) -> Self {
         Self::new(Kind::Connect, message)
@@ -73,6 +79,11 @@ impl TransportError {
     pub fn caused_by(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Whether the address may not be called.
+    pub fn is_forbidden(&self) -> bool {
+        self.kind == Kind::Forbidden
     }
 
     /// Whether no connection could be established: the peer has not seen the request.

@@ -75,7 +75,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, Default)]
 pub struct KeyStore {
     trusted: JwkSet,
-    fetched: BTreeMap<String, JwkSet>,
+    fetched: BTreeMap<String, Result<JwkSet, String>>,
 }
 
 impl KeyStore {
@@ -86,7 +86,12 @@ impl KeyStore {
 
     /// Adds the keys that were found at an address which [`missing`](Self::missing) named.
     pub fn fetched(&mut self, jku: impl Into<String>, keys: JwkSet) {
-        self.fetched.insert(jku.into(), keys);
+        self.fetched.insert(jku.into(), Ok(keys));
+    }
+
+    /// Notes why the keys at such an address could not be had, for the verdict to say so.
+    pub fn not_fetched(&mut self, jku: impl Into<String>, why: impl Into<String>) {
+        self.fetched.insert(jku.into(), Err(why.into()));
     }
 
     /// The addresses of the key sets that the card's signatures name and that are neither here nor
@@ -188,8 +193,9 @@ fn verify_one(
     let mut source = KeySource::Trusted;
     if candidates.is_empty()
         && let Some(jku) = &header.jku
-        && let Some(set) = keys.fetched.get(jku)
+        && let Some(fetched) = keys.fetched.get(jku)
     {
+        let set = fetched.as_ref().map_err(|why| open(format!("the key {kid:?} is not known: {why}")))?;
         candidates = set.keys.iter().filter(|key| key.kid.as_ref() == Some(kid)).collect();
         source = KeySource::Fetched(jku.clone());
     }

@@ -1,5 +1,8 @@
 //! The native implementations: Reqwest with rustls for HTTP, tokio for time and background work.
 
+mod resolver;
+mod webhooks;
+
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration, time::SystemTime};
 
 use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
@@ -9,7 +12,13 @@ use futures::stream;
 use rustls::crypto::CryptoProvider;
 use tokio::runtime::Handle;
 
-use crate::{Body, HttpTransport, TransportError, reference::is_loopback_host};
+use self::resolver::{Lookup, Resolver};
+pub use self::webhooks::Webhooks;
+use crate::{
+    Body, HttpTransport, TransportError,
+    guard::{Forbidden, Guard},
+    reference::is_loopback_host,
+};
 
 /// How long a connection is kept for the next request. The usual servers of Python and JavaScript
 /// close theirs after 5 seconds; a request that meets the closing may not be repeated.
@@ -24,6 +33,7 @@ pub struct Reqwest {
     client: reqwest::Client,
     /// For the loopback host.
     direct: reqwest::Client,
+    guard: Option<Guard>,
 }
 
 impl Reqwest {
@@ -32,31 +42,52 @@ impl Reqwest {
     /// # Errors
     /// When the system's trust store cannot be read.
     pub fn new(connect: Duration, danger_accept_invalid_certs: bool) -> Result<Self, TransportError> {
-        if CryptoProvider::get_default().is_none() {
-            // Somebody else may install theirs at the same moment, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let builder = || {
-            reqwest::Client::builder()
-                .connect_timeout(connect)
-                .redirect(reqwest::redirect::Policy::none())
-                .pool_idle_timeout(IDLE)
-                .tls_danger_accept_invalid_certs(danger_accept_invalid_certs)
-        };
-        let built =
-            |builder: reqwest::ClientBuilder| builder.build().map_err(|error| translate(error, "TLS cannot be set up"));
+        let builder = || builder(connect).tls_danger_accept_invalid_certs(danger_accept_invalid_certs);
         let client = built(builder())?;
         // Reading the trust store takes its time, and without a proxy one client does for both.
         let direct = if has_proxy() { built(builder().no_proxy())? } else { client.clone() };
-        Ok(Self { client, direct })
+        Ok(Self { client, direct, guard: None })
     }
+
+    /// A transport for addresses that somebody else has chosen. It calls only those that the guard
+    /// allows: a name is looked up once for a connection, and the connection goes to an address that
+    /// was checked. It uses no proxy, which would look names up by itself.
+    ///
+    /// # Errors
+    /// When the system's trust store cannot be read.
+    pub fn guarded(connect: Duration, guard: Guard) -> Result<Self, TransportError> {
+        Self::guarded_with(connect, guard, resolver::system())
+    }
+
+    fn guarded_with(connect: Duration, guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
+        let client = built(builder(connect).no_proxy().dns_resolver(Resolver { guard, lookup }))?;
+        Ok(Self { direct: client.clone(), client, guard: Some(guard) })
+    }
+}
+
+fn builder(connect: Duration) -> reqwest::ClientBuilder {
+    if CryptoProvider::get_default().is_none() {
+        // Somebody else may install theirs at the same moment, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    reqwest::Client::builder()
+        .connect_timeout(connect)
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_idle_timeout(IDLE)
+}
+
+fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TransportError> {
+    builder.build().map_err(|error| translate(error, "TLS cannot be set up"))
 }
 
 impl HttpTransport for Reqwest {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
         let is_loopback = request.uri().host().is_some_and(is_loopback_host);
         let client = if is_loopback { self.direct.clone() } else { self.client.clone() };
+        // A host that is an address is not looked up, so it is checked here.
+        let allowed = self.guard.map_or(Ok(()), |guard| guard.url(&request.uri().to_string()).map(drop));
         Box::pin(async move {
+            allowed.map_err(|forbidden| TransportError::forbidden(forbidden.to_string()))?;
             let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
             let request = reqwest::Request::try_from(request)
                 .map_err(|error| translate(error, &format!("the request to {to} cannot be sent")))?;
@@ -102,6 +133,9 @@ fn translate(error: reqwest::Error, what: &str) -> TransportError {
     let mut innermost: &(dyn StdError + 'static) = &error;
     let mut tls = false;
     loop {
+        if let Some(forbidden) = innermost.downcast_ref::<Forbidden>() {
+            return TransportError::forbidden(forbidden.to_string());
+        }
         tls |= innermost.is::<rustls::Error>();
         let within = innermost.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         match within.map(|within| within as &(dyn StdError + 'static)).or_else(|| innermost.source()) {

@@ -1,0 +1,272 @@
+//! Push notifications to webhooks (section 4.3.3).
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use a2a_app_ports::{BoxFuture, Host, PushOutcome, PushRequest, PushTransport};
+use a2a_protocol_core::{
+    Error,
+    signing::{DeliveryClaims, JwkSet, SIGNATURE_HEADER, SigningKey},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+
+use super::{
+    Reqwest, host,
+    resolver::{self, Lookup},
+};
+use crate::{
+    HttpTransport, TransportError,
+    guard::{Forbidden, Guard},
+    retry::retry_after,
+    timing::within,
+};
+
+/// How long a delivery may take, the connection included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the lookup of a name may take when a webhook is configured.
+const CHECK: Duration = Duration::from_secs(2);
+
+/// Calls webhooks over HTTP: within ten seconds, without redirects and proxies, and only at
+/// addresses that the guard allows. With a key, each call carries a signature that lasts five
+/// minutes: a JWT in `Authorization`, or in [`SIGNATURE_HEADER`] where the configuration has
+/// credentials of its own for that header.
+pub struct Webhooks {
+    transport: Reqwest,
+    guard: Guard,
+    lookup: Lookup,
+    host: Host,
+    signer: Option<Signer>,
+}
+
+struct Signer {
+    key: SigningKey,
+    issuer: Option<String>,
+}
+
+impl Webhooks {
+    /// Calls addresses that the guard allows.
+    ///
+    /// # Errors
+    /// When the system's trust store cannot be read.
+    pub fn new(guard: Guard) -> Result<Self, TransportError> {
+        Self::with_lookup(guard, resolver::system())
+    }
+
+    fn with_lookup(guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
+        let transport = Reqwest::guarded_with(TIMEOUT, guard, lookup.clone())?;
+        Ok(Self { transport, guard, lookup, host: host(), signer: None })
+    }
+
+    /// Signs each call. `issuer` says who calls, such as the address of the agent.
+    #[must_use]
+    pub fn signed_by(mut self, key: SigningKey, issuer: Option<String>) -> Self {
+        self.signer = Some(Signer { key, issuer });
+        self
+    }
+
+    /// The keys that receivers verify signatures with, to be published; without a signing key none.
+    pub fn keys(&self) -> JwkSet {
+        self.signer.as_ref().map(|signer| signer.key.public().into()).unwrap_or_default()
+    }
+
+    fn request(&self, request: PushRequest) -> Result<http::Request<Bytes>, Error> {
+        let PushRequest { url, mut headers, body } = request;
+        let called = self.guard.url(&url).map_err(refused)?;
+        if let Some(Signer { key, issuer }) = &self.signer {
+            let id = format!("{:032x}", self.host.random.random());
+            let mut claims = DeliveryClaims::new(&body, id, self.host.clock.now());
+            claims.iss.clone_from(issuer);
+            claims.aud = Some(url.clone());
+            attach(&mut headers, &claims.sign(key)?)?;
+        }
+        let mut built =
+            http::Request::builder().method(Method::POST).uri(called.as_str()).body(body).map_err(Error::internal)?;
+        *built.headers_mut() = headers;
+        Ok(built)
+    }
+}
+
+fn refused(forbidden: Forbidden) -> Error {
+    Error::invalid("url", forbidden.to_string())
+}
+
+fn attach(headers: &mut HeaderMap, token: &str) -> Result<(), Error> {
+    let (name, value) = match headers.contains_key(header::AUTHORIZATION) {
+        true => (HeaderName::from_static(SIGNATURE_HEADER), token.to_owned()),
+        false => (header::AUTHORIZATION, format!("Bearer {token}")),
+    };
+    let mut value = HeaderValue::try_from(value).map_err(Error::internal)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+impl PushTransport for Webhooks {
+    /// A name that cannot be looked up now is no reason to refuse the URL: it may come to be.
+    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let url = self.guard.url(url).map_err(refused)?;
+            let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
+            let lookup = within(&*self.host.clock, CHECK, (self.lookup)(name.to_owned())).await;
+            let addresses: Vec<IpAddr> = lookup.and_then(Result::ok).unwrap_or_default();
+            self.guard.addresses(name, &addresses).map(drop).map_err(refused)
+        })
+    }
+
+    fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
+        Box::pin(async move {
+            let request = match self.request(request) {
+                Ok(request) => request,
+                Err(error) => return PushOutcome::Refused { reason: error.message().to_owned() },
+            };
+            match within(&*self.host.clock, TIMEOUT, self.transport.send(request)).await {
+                // Nobody needs to know what a webhook says beside its status.
+                Some(Ok(reply)) => outcome(reply.status(), reply.headers(), &self.host),
+                Some(Err(error)) if error.is_forbidden() => PushOutcome::Refused { reason: error.to_string() },
+                Some(Err(error)) => PushOutcome::Retry { after: None, reason: error.to_string() },
+                None => PushOutcome::Retry { after: None, reason: "no answer within 10 seconds".to_owned() },
+            }
+        })
+    }
+}
+
+/// What an answer means. Only 410 (Gone) says that no later try can succeed; anything else may be
+/// put right on the other side before the sender gives up.
+fn outcome(status: StatusCode, headers: &HeaderMap, host: &Host) -> PushOutcome {
+    let reason = format!("the webhook answered {}", status.as_u16());
+    match status {
+        status if status.is_success() => PushOutcome::Delivered,
+        StatusCode::GONE => PushOutcome::Refused { reason },
+        _ => PushOutcome::Retry { after: retry_after(headers, host.clock.now()), reason },
+    }
+}
+
+impl fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.signer.as_ref().map(|signer| &signer.key);
+        f.debug_struct("Webhooks").field("guard", &self.guard).field("key", &key).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// A lookup that always finds these addresses, and how often it was asked.
+    fn finds(addresses: &[&str]) -> (Lookup, Arc<AtomicUsize>) {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counter = asked.clone();
+        let lookup: Lookup = Arc::new(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            let found = addresses.clone();
+            Box::pin(async move { Ok(found) })
+        });
+        (lookup, asked)
+    }
+
+    fn fails() -> Lookup {
+        Arc::new(|_| Box::pin(async { Err(std::io::Error::other("no such host")) }))
+    }
+
+    fn to(url: &str) -> PushRequest {
+        PushRequest { url: url.to_owned(), headers: HeaderMap::new(), body: Bytes::from_static(b"{}") }
+    }
+
+    /// A webhook that answers once, and its port.
+    async fn hook(answer: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let _ = connection.read(&mut request).await.unwrap();
+            connection.write_all(answer.as_bytes()).await.unwrap();
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_once_and_called_at_what_was_found() {
+        let (lookup, asked) = finds(&["127.0.0.1"]);
+        let webhooks = Webhooks::with_lookup(Guard::default().allow_local_networks(true), lookup).unwrap();
+        let port = hook("HTTP/1.1 204 No Content\r\n\r\n").await;
+        assert_eq!(webhooks.deliver(to(&format!("http://hook.example:{port}/x"))).await, PushOutcome::Delivered);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_the_own_network_is_not_called() {
+        for address in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
+            let webhooks = Webhooks::with_lookup(Guard::default(), finds(&[address]).0).unwrap();
+            let checked = webhooks.check("https://hook.example/secret").await.unwrap_err();
+            let violation = &checked.field_violations()[0];
+            assert_eq!(violation.field, "url");
+            assert!(violation.description.starts_with("hook.example: the address "), "{checked:?}");
+            // The name may have got another address since it was checked.
+            match webhooks.deliver(to("http://hook.example/secret")).await {
+                PushOutcome::Refused { reason } => assert_eq!(reason, violation.description),
+                other => panic!("{address}: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_in_the_url_is_checked_although_nothing_is_looked_up() {
+        let (lookup, asked) = finds(&["8.8.8.8"]);
+        let webhooks = Webhooks::with_lookup(Guard::default(), lookup).unwrap();
+        for url in ["http://127.0.0.1:1/", "http://[::1]:1/", "http://2130706433:1/", "gopher://hook.example/"] {
+            assert!(webhooks.check(url).await.is_err(), "{url}");
+            assert!(matches!(webhooks.deliver(to(url)).await, PushOutcome::Refused { .. }), "{url}");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_not_known_now_may_be_later() {
+        let webhooks = Webhooks::with_lookup(Guard::default(), fails()).unwrap();
+        assert!(webhooks.check("https://hook.example").await.is_ok());
+        match webhooks.deliver(to("https://hook.example")).await {
+            PushOutcome::Retry { after: None, reason } => assert!(reason.contains("no such host"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn only_gone_ends_the_deliveries() {
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", PushOutcome::Delivered),
+            ("HTTP/1.1 410 Gone\r\n\r\n", PushOutcome::Refused { reason: "the webhook answered 410".to_owned() }),
+            (
+                "HTTP/1.1 429 Slow\r\nretry-after: 7\r\n\r\n",
+                PushOutcome::Retry {
+                    after: Some(Duration::from_secs(7)),
+                    reason: "the webhook answered 429".to_owned(),
+                },
+            ),
+            (
+                "HTTP/1.1 404 Not Found\r\n\r\n",
+                PushOutcome::Retry { after: None, reason: "the webhook answered 404".to_owned() },
+            ),
+            (
+                "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\n\r\n",
+                PushOutcome::Retry { after: None, reason: "the webhook answered 302".to_owned() },
+            ),
+        ] {
+            let webhooks = Webhooks::new(Guard::default().allow_local_networks(true)).unwrap();
+            let port = hook(answer).await;
+            assert_eq!(webhooks.deliver(to(&format!("http://127.0.0.1:{port}/"))).await, expected, "{answer}");
+        }
+    }
+}
