@@ -9,6 +9,8 @@ use crate::{
 pub const DEFAULT_PAGE_SIZE: i32 = 50;
 /// The largest page size of ListTasks.
 pub const MAX_PAGE_SIZE: i32 = 100;
+/// The longest id of a push notification configuration.
+const MAX_PUSH_CONFIG_ID_BYTES: usize = 256;
 
 impl Call {
     /// Checks a request before it is acted on. Replies are not checked: what a peer answers is read
@@ -130,8 +132,24 @@ impl Check {
         if config.url.is_empty() {
             self.add(format!("{prefix}url"), "must not be empty");
         }
-        if config.authentication.as_ref().is_some_and(|authentication| authentication.scheme.is_empty()) {
-            self.add(format!("{prefix}authentication.scheme"), "must not be empty");
+        if config.id.as_ref().is_some_and(|id| id.len() > MAX_PUSH_CONFIG_ID_BYTES) {
+            self.add(format!("{prefix}id"), format!("must not be longer than {MAX_PUSH_CONFIG_ID_BYTES} bytes"));
+        }
+        let authentication = config.authentication.as_ref();
+        if let Some(authentication) = authentication {
+            let scheme = &authentication.scheme;
+            if scheme.is_empty() {
+                self.add(format!("{prefix}authentication.scheme"), "must not be empty");
+            } else if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
+                self.add(format!("{prefix}authentication.scheme"), "must be the name of a scheme, such as Bearer");
+            }
+        }
+        // Both are sent in headers, and neither is quoted: they are secrets.
+        let credentials = authentication.and_then(|authentication| authentication.credentials.as_deref());
+        for (field, text) in [("authentication.credentials", credentials), ("token", config.token.as_deref())] {
+            if text.is_some_and(|text| !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())) {
+                self.add(format!("{prefix}{field}"), "must be printable ASCII");
+            }
         }
     }
 }

@@ -121,6 +121,12 @@ fn what_a_request_is_about_has_to_be_named() {
             json!({"taskId": "t", "url": "u", "authentication": {"credentials": "c"}}),
             &["authentication.scheme"],
         ),
+        (
+            CreateTaskPushNotificationConfig,
+            json!({"taskId": "t", "url": "u", "id": "i".repeat(257), "token": "a\r\nb: c",
+                "authentication": {"scheme": "Bearer x", "credentials": "\u{e9}"}}),
+            &["id", "authentication.scheme", "authentication.credentials", "token"],
+        ),
         (GetTaskPushNotificationConfig, json!({}), &["taskId", "id"]),
         (DeleteTaskPushNotificationConfig, json!({"taskId": "t"}), &["id"]),
         (ListTaskPushNotificationConfigs, json!({"pageSize": -1}), &["taskId", "pageSize"]),

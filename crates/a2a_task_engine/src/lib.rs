@@ -7,5 +7,5 @@
 mod engine;
 mod memory;
 
-pub use engine::{Engine, EngineOptions, Skill};
+pub use engine::{Engine, EngineOptions, PushOptions, Skill};
 pub use memory::{MemoryLimits, MemoryMetrics, MemoryStorage};

@@ -45,7 +45,7 @@ impl Assembly {
         })
         .map_err(ServeError::Card)?;
         let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
-        let engine = Engine::new(card.clone(), skills, storage, host, engine);
+        let engine = Engine::new(card.clone(), skills, storage, None, host, engine);
         let mut service: Arc<dyn AgentService> = Arc::new(engine.clone());
         if let Some(make) = extended_card {
             service = Arc::new(ExtendedCard::new(service, card.clone(), make));

@@ -22,7 +22,7 @@ impl Shared {
         loop {
             let (_, snapshot) = self.find(&scope, &request.id).await?;
             let state = &snapshot.task.status.state;
-            live.observe(snapshot.revision, state);
+            self.observe(&live, &snapshot);
             if asked && *state == TaskState::Canceled {
                 return Ok(Reply::Task(snapshot.task));
             }
@@ -37,7 +37,7 @@ impl Shared {
                 let ends = (!running).then_some(&TaskState::Canceled);
                 let event = Event { time: self.host.clock.now(), kind };
                 match self.storage.append(&scope, id, snapshot.revision, vec![event]).await {
-                    Ok(revision) => live.advance(revision, ends.map(|state| (revision, state))),
+                    Ok(revision) => self.grown(&live, &scope, revision, ends.map(|state| (revision, state))),
                     Err(StorageError::Conflict { .. }) => continue,
                     Err(error) => return Err(failed(error)),
                 }

@@ -75,7 +75,7 @@ impl Shared {
             // The log is gone, the task has long ended.
             None => snapshot.revision,
         };
-        live.observe(snapshot.revision, &snapshot.task.status.state);
+        self.observe(&live, &snapshot);
         Ok(Some(Sending { scope: scope.clone(), id, live, message, created: None, work: None }))
     }
 

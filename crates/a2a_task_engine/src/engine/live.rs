@@ -5,7 +5,7 @@ use std::{
     collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -13,6 +13,8 @@ use a2a_app_ports::{Revision, TaskId};
 use a2a_protocol_core::{StreamEvent, TaskState};
 use event_listener::{Event as Signal, EventListener};
 use futures::task::AtomicWaker;
+
+use super::push::Pushing;
 
 const SHARDS: usize = 64;
 /// Written events that watchers of one task share; whoever lags further behind writes its own.
@@ -27,13 +29,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct Registry {
     shards: Vec<Mutex<HashMap<TaskId, Weak<Live>>>>,
     running: AtomicUsize,
+    /// Deliveries to webhooks that are being made, and looks for what is to be delivered.
+    delivering: AtomicUsize,
     idle: Signal,
 }
 
 impl Registry {
     pub(crate) fn new() -> Arc<Self> {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Arc::new(Self { shards, running: AtomicUsize::new(0), idle: Signal::new() })
+        Arc::new(Self { shards, running: AtomicUsize::new(0), delivering: AtomicUsize::new(0), idle: Signal::new() })
     }
 
     fn shard(&self, id: TaskId) -> &Mutex<HashMap<TaskId, Weak<Live>>> {
@@ -69,11 +73,23 @@ impl Registry {
         }
     }
 
-    /// Resolves when no handler is running.
+    /// A webhook is to be told something.
+    pub(super) fn begin_delivering(&self) {
+        self.delivering.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It has been told, or has to wait.
+    pub(super) fn end_delivering(&self) {
+        if self.delivering.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.idle.notify(usize::MAX);
+        }
+    }
+
+    /// Resolves when no handler is running and no webhook is being told anything.
     pub(crate) async fn idle(&self) {
         loop {
             let listener = self.idle.listen();
-            if self.running() == 0 {
+            if self.running() == 0 && self.delivering.load(Ordering::SeqCst) == 0 {
                 return;
             }
             listener.await;
@@ -84,8 +100,8 @@ impl Registry {
 /// What is known here of one task.
 pub(crate) struct Live {
     id: TaskId,
-    registry: Arc<Registry>,
-    slot: Mutex<Slot>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) slot: Mutex<Slot>,
     changed: Signal,
     /// Whether anybody has ever listened: the signal itself would make room for listeners when told
     /// to notify them.
@@ -93,6 +109,8 @@ pub(crate) struct Live {
     watchers: AtomicUsize,
     claims: AtomicUsize,
     shared: Mutex<VecDeque<Arc<StreamEvent>>>,
+    /// How often a push configuration was stored or deleted here.
+    pub(super) push_changes: AtomicU64,
     pub(crate) cancel: Cancel,
 }
 
@@ -113,6 +131,8 @@ pub(crate) struct Slot {
     waited: Vec<(Revision, Revision)>,
     /// Whether a handler runs here.
     pub(crate) running: bool,
+    /// Who sees that webhooks are told.
+    pub(super) pushing: Pushing,
     /// Whether the last run came to nothing: the storage failed it.
     pub(crate) abandoned: bool,
 }
@@ -154,6 +174,7 @@ impl Live {
             watchers: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             shared: Mutex::default(),
+            push_changes: AtomicU64::new(0),
             cancel: Cancel::default(),
         }
     }
@@ -175,8 +196,10 @@ impl Live {
     }
 
     /// The log has grown to this revision, with a change of state at this place, if there was one.
-    pub(crate) fn advance(&self, revision: Revision, state: Option<(Revision, &TaskState)>) {
-        {
+    /// `true` when somebody has to begin telling the webhooks of the task.
+    #[must_use]
+    pub(crate) fn advance(&self, revision: Revision, state: Option<(Revision, &TaskState)>) -> bool {
+        let begin = {
             let mut slot = lock(&self.slot);
             slot.revision = slot.revision.max(revision);
             if let Some((place, state)) = state
@@ -184,8 +207,10 @@ impl Live {
             {
                 slot.take_state(place, state);
             }
-        }
+            self.more_to_tell(&mut slot)
+        };
         self.notify();
+        begin
     }
 
     /// The log has been read and stands like this; messages up to here belong to turns of the past

@@ -5,9 +5,11 @@ mod claims;
 mod drive;
 mod list;
 mod live;
+mod push;
 mod run;
 mod send;
 mod skills;
+mod tokens;
 mod watch;
 
 use std::{
@@ -16,7 +18,8 @@ use std::{
 };
 
 use a2a_app_ports::{
-    AgentService, BoxFuture, CallContext, CardHandle, Host, Reply, Revision, Scope, Snapshot, Storage, StorageError,
+    AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, Reply, Revision, Scope, Snapshot, Storage,
+    StorageError,
     TaskId,
 };
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task};
@@ -25,6 +28,7 @@ use self::{
     live::Registry,
     watch::{Until, Watch},
 };
+pub use push::PushOptions;
 pub use skills::Skill;
 
 /// So many events a cursor reads at once.
@@ -38,11 +42,17 @@ pub struct EngineOptions {
     pub cancel_grace: Duration,
     /// How long a message id is remembered under the idempotent-send extension; 24 h.
     pub claim_time: Duration,
+    /// How webhooks are told what happens to tasks.
+    pub push: PushOptions,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { cancel_grace: Duration::from_secs(5), claim_time: Duration::from_secs(24 * 60 * 60) }
+        Self {
+            cancel_grace: Duration::from_secs(5),
+            claim_time: Duration::from_secs(24 * 60 * 60),
+            push: PushOptions::default(),
+        }
     }
 }
 
@@ -58,6 +68,8 @@ pub(crate) struct Shared {
     storage: Arc<dyn Storage>,
     host: Host,
     options: EngineOptions,
+    /// By which webhooks are called; without it there are no push notifications.
+    push: Option<Arc<dyn PushTransport>>,
     live: Arc<Registry>,
     /// The key of page tokens, once it has been asked for.
     page_key: OnceLock<[u8; 32]>,
@@ -66,10 +78,12 @@ pub(crate) struct Shared {
 impl Engine {
     /// An engine for the agent of this card. The first skill answers messages that name none. Tasks
     /// are kept under the name that the card has now, also when another card takes its place.
+    /// Push notifications need a transport and a card that declares them.
     pub fn new(
         card: impl Into<CardHandle>,
         skills: impl IntoIterator<Item = Skill>,
         storage: Arc<dyn Storage>,
+        push: Option<Arc<dyn PushTransport>>,
         host: Host,
         options: EngineOptions,
     ) -> Self {
@@ -83,6 +97,7 @@ impl Engine {
             storage,
             host,
             options,
+            push,
             live: Registry::new(),
             page_key: OnceLock::new(),
         }))
@@ -93,9 +108,19 @@ impl Engine {
         self.0.live.running()
     }
 
-    /// Resolves when no handler is running: for an orderly shutdown.
+    /// Resolves when no handler is running and no webhook is being told anything: for an orderly
+    /// shutdown. Webhooks that are left alone until the next try are not waited for.
     pub async fn idle(&self) {
         self.0.live.idle().await;
+    }
+
+    /// Has webhooks told what an engine before this one, on the same storage, did not get to tell
+    /// them. To be called once, after the start; it returns when that has begun.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn resume_pushes(&self) -> Result<(), Error> {
+        self.0.resume_pushes().await
     }
 }
 
@@ -118,6 +143,10 @@ impl AgentService for Engine {
                 Call::ListTasks(request) => engine.list(&context, request).await,
                 Call::CancelTask(request) => engine.cancel(&context, &request).await,
                 Call::SubscribeToTask(request) => engine.subscribe(&context, &request).await,
+                Call::CreateTaskPushNotificationConfig(config) => engine.create_push_config(&context, config).await,
+                Call::GetTaskPushNotificationConfig(request) => engine.get_push_config(&context, &request).await,
+                Call::ListTaskPushNotificationConfigs(request) => engine.list_push_configs(&context, &request).await,
+                Call::DeleteTaskPushNotificationConfig(request) => engine.delete_push_config(&context, &request).await,
                 Call::Custom(call) => {
                     Err(Error::new(ErrorKind::MethodNotFound, format!("no method {:?}", call.method)))
                 }
@@ -136,7 +165,11 @@ impl Shared {
             Some(Capability::Streaming) if capabilities.streaming != Some(true) => {
                 Err(Error::new(ErrorKind::UnsupportedOperation, "this agent does not stream"))
             }
-            Some(Capability::PushNotifications) => Err(push_not_supported()),
+            Some(Capability::PushNotifications)
+                if capabilities.push_notifications != Some(true) || self.push.is_none() =>
+            {
+                Err(push_not_supported())
+            }
             Some(Capability::ExtendedAgentCard) if capabilities.extended_agent_card != Some(true) => {
                 Err(Error::new(ErrorKind::UnsupportedOperation, "this agent has no extended card"))
             }
@@ -177,7 +210,7 @@ impl Shared {
         let id: TaskId = request.id.parse().map_err(|_| Error::task_not_found(&request.id))?;
         let live = self.live.enter(id);
         let (_, now) = self.find(&scope, &request.id).await?;
-        live.observe(now.revision, &now.task.status.state);
+        self.observe(&live, &now);
         let since = match context.last_event_id {
             Some(seen) if seen <= now.revision => self.snapshot_at(&scope, id, seen).await?,
             _ => None,

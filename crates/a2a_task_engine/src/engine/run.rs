@@ -12,8 +12,8 @@ use std::{
 };
 
 use a2a_app_ports::{
-    Answers, BoxFuture, CallContext, Effect, HandlerError, Revision, Run, Scope, StorageError, TaskId, TaskUpdater,
-    Turn,
+    Answers, BoxFuture, CallContext, Effect, HandlerError, PushConfigRow, Revision, Run, Scope, StorageError, TaskId,
+    TaskUpdater, Turn,
 };
 use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, SendDetails, TaskState};
 use futures::{future::poll_fn, lock::Mutex as AsyncMutex};
@@ -59,6 +59,8 @@ struct Log {
     state: TaskState,
     /// The creation, until the first event is stored along with it.
     pending: Vec<Event>,
+    /// The push configuration that came with the first message, until it is stored along.
+    push: Option<Box<PushConfigRow>>,
     /// Whether a creation was begun: it may be stored although nobody waited for that.
     creating: bool,
     stage: Stage,
@@ -67,8 +69,8 @@ struct Log {
 }
 
 impl Log {
-    fn new(revision: Revision, state: TaskState, pending: Vec<Event>) -> Self {
-        Self { revision, state, pending, creating: false, stage: Stage::Open, queue: VecDeque::new() }
+    fn new(revision: Revision, state: TaskState, pending: Vec<Event>, push: Option<Box<PushConfigRow>>) -> Self {
+        Self { revision, state, pending, push, creating: false, stage: Stage::Open, queue: VecDeque::new() }
     }
 }
 
@@ -98,8 +100,14 @@ enum Ended {
 
 impl TaskRun {
     /// A run that begins a task by these events, which are stored with the first one that follows.
-    pub(crate) fn begin(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, created: Vec<Event>) -> Arc<Self> {
-        Self::new(engine, subject, live, Log::new(0, TaskState::Submitted, created))
+    pub(crate) fn begin(
+        engine: Arc<Shared>,
+        subject: Subject,
+        live: Arc<Live>,
+        created: Vec<Event>,
+        push: Option<Box<PushConfigRow>>,
+    ) -> Arc<Self> {
+        Self::new(engine, subject, live, Log::new(0, TaskState::Submitted, created, push))
     }
 
     /// A run that goes on with a task of this state, whose messages were taken up to this revision.
@@ -110,7 +118,7 @@ impl TaskRun {
         taken: Revision,
         state: TaskState,
     ) -> Arc<Self> {
-        Self::new(engine, subject, live, Log::new(taken, state, Vec::new()))
+        Self::new(engine, subject, live, Log::new(taken, state, Vec::new(), None))
     }
 
     fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log) -> Arc<Self> {
@@ -427,12 +435,13 @@ impl TaskRun {
         let creates = !log.pending.is_empty();
         if creates {
             let again = std::mem::replace(&mut log.creating, true);
-            match self.engine.storage.create(scope, *id, events, None).await {
+            match self.engine.storage.create(scope, *id, events, log.push.clone()).await {
                 Ok(revision) => log.revision = revision,
                 // An earlier try got there although nobody waited for it.
                 Err(StorageError::Conflict { .. }) if again => {
                     self.note_creation(log);
                     self.refresh(log).await?;
+                    self.engine.grown(&self.live, scope, log.revision, None);
                     return Err(StorageError::Conflict { current: log.revision });
                 }
                 Err(StorageError::Conflict { .. }) => {
@@ -444,7 +453,7 @@ impl TaskRun {
         } else {
             log.revision = self.engine.storage.append(scope, *id, log.revision, events).await?;
         }
-        self.live.advance(log.revision, state.as_ref().map(|state| (log.revision, state)));
+        self.engine.grown(&self.live, scope, log.revision, state.as_ref().map(|state| (log.revision, state)));
         if let Some(state) = state {
             log.state = state;
         }
@@ -453,6 +462,7 @@ impl TaskRun {
 
     fn note_creation(&self, log: &mut Log) {
         log.pending = Vec::new();
+        log.push = None;
         self.live.take(1, 1);
         self.created.store(true, Ordering::SeqCst);
     }

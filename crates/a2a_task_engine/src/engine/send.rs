@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use a2a_app_ports::{Answers, CallContext, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{Answers, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{
     Error, ErrorKind, Event, EventKind, Message, SendDetails, SendMessageRequest, SendMessageResponse, StreamEvent,
     StreamResponse, TaskState, extensions::IDEMPOTENT_SEND, log,
@@ -17,7 +17,6 @@ use super::{
     drive::{Drive, Whole},
     failed,
     live::Live,
-    push_not_supported,
     run::{Subject, TaskRun},
     skills,
     watch::{Until, Watch},
@@ -127,9 +126,6 @@ impl Shared {
         immediately: bool,
     ) -> Result<Accepted, Error> {
         let configuration = request.configuration.unwrap_or_default();
-        if configuration.task_push_notification_config.is_some() {
-            return Err(push_not_supported());
-        }
         let scope = self.scope(&context, request.tenant.as_deref());
         let follow_up = match &request.message.task_id {
             Some(name) => Some(self.find(&scope, name).await?),
@@ -137,6 +133,13 @@ impl Shared {
         };
         let id = follow_up.as_ref().map_or_else(|| self.new_id(), |(id, _)| *id);
         let follow_up = follow_up.map(|(_, snapshot)| snapshot);
+        let push = match configuration.task_push_notification_config {
+            Some(config) => {
+                let task = (id, follow_up.is_some());
+                Some(self.inline_push_config(&context, request.tenant.as_deref(), task, config).await?)
+            }
+            None => None,
+        };
         let details =
             SendDetails { metadata: request.metadata, accepted_output_modes: configuration.accepted_output_modes };
         let once = context.has_extension(IDEMPOTENT_SEND);
@@ -148,6 +151,7 @@ impl Shared {
             context: Arc::new(context),
             immediately,
             claim: None,
+            push,
         };
         if once {
             let engine = self.clone();
@@ -176,7 +180,7 @@ impl Shared {
     /// Begins the run of a new task's message. The task itself is stored with the first effect of
     /// the handler, or when that waits for something, or now if it is wanted immediately.
     async fn begin(self: &Arc<Self>, incoming: Incoming) -> Result<Sending, Error> {
-        let Incoming { scope, id, mut message, details, context, immediately, claim } = incoming;
+        let Incoming { scope, id, mut message, details, context, immediately, claim, push } = incoming;
         let skill = skills::choose(&self.skills, &message)?.clone();
         skills::check_access(&context, &skill)?;
         skills::check_media_types(&self.card.get(), &skill, &message)?;
@@ -198,7 +202,10 @@ impl Shared {
         let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim };
         let live = self.live.enter(id);
         live.start();
-        let run = TaskRun::begin(self.clone(), subject, live.clone(), events);
+        if push.is_some() {
+            live.has_webhooks();
+        }
+        let run = TaskRun::begin(self.clone(), subject, live.clone(), events, push);
         let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some((message, details)))));
         if creates_now && let Err(error) = run.create().await {
             // The caller is told that there is no task, so there shall be none.
@@ -211,7 +218,7 @@ impl Shared {
 
     /// Adds a message to a task, and runs it unless somebody does.
     async fn follow_up(self: &Arc<Self>, incoming: Incoming, mut snapshot: Snapshot) -> Result<Sending, Error> {
-        let Incoming { scope, id, mut message, details, context, .. } = incoming;
+        let Incoming { scope, id, mut message, details, context, mut push, .. } = incoming;
         let live = self.live.enter(id);
         let context_id = snapshot.task.context_id.clone();
         if message.context_id.as_ref().is_some_and(|named| *named != context_id) {
@@ -231,11 +238,16 @@ impl Shared {
         let (found, state, grown) = loop {
             // Held on to, the snapshot would have to be copied by the append.
             let (found, state) = (snapshot.revision, snapshot.task.status.state.clone());
+            self.observe(&live, &snapshot);
             drop(snapshot);
-            live.observe(found, &state);
             if state.is_terminal() {
                 let text = format!("the task has ended as {state} and takes no more messages");
                 return Err(Error::new(ErrorKind::UnsupportedOperation, text));
+            }
+            if let Some(row) = push.take() {
+                // Before the message, so that nothing that follows from it is missed.
+                self.put_push_config(&scope, id, *row, found).await?;
+                self.tell(&live, &scope);
             }
             let event = |kind| Event { time: self.host.clock.now(), kind };
             let mut events = vec![event(EventKind::Message(message.clone()))];
@@ -251,7 +263,7 @@ impl Shared {
         };
         let place = found + 1;
         let resumed = state == TaskState::InputRequired;
-        live.advance(grown, resumed.then_some((place, &TaskState::Working)));
+        self.grown(&live, &scope, grown, resumed.then_some((place, &TaskState::Working)));
         let work = live.start().then(|| {
             let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim: None };
             let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken, state);
@@ -274,6 +286,8 @@ pub(super) struct Incoming {
     pub(super) immediately: bool,
     /// The message id that is claimed for it.
     pub(super) claim: Option<Arc<str>>,
+    /// The push configuration that came along.
+    pub(super) push: Option<Box<PushConfigRow>>,
 }
 
 /// What became of a message.

@@ -9,10 +9,11 @@
 )]
 
 mod storage;
+mod webhook;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -30,12 +31,14 @@ use a2a_task_engine::{Engine, EngineOptions, MemoryStorage, Skill};
 use futures::StreamExt;
 pub use storage::TestStorage;
 use tokio::sync::Notify;
+pub use webhook::{Told, Webhooks, busy};
 
-struct TokioClock;
+/// Time goes on as tokio's does from when the clock was made.
+struct TokioClock(tokio::time::Instant);
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_767_225_600_000).unwrap()
+        Timestamp::from_millis(1_767_225_600_000).unwrap().plus(self.0.elapsed())
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -51,18 +54,39 @@ impl Spawner for TokioSpawner {
     }
 }
 
+/// A process that can be killed: whatever it has spawned stops where it is.
+#[derive(Default)]
+pub struct Process(Mutex<Vec<tokio::task::AbortHandle>>);
+
+impl Spawner for Process {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap().push(tokio::spawn(future).abort_handle());
+    }
+}
+
+impl Process {
+    pub fn kill(&self) {
+        self.0.lock().unwrap().drain(..).for_each(|task| task.abort());
+    }
+}
+
 /// Different every time and the same in every run.
 #[derive(Default)]
 struct Counting(AtomicU64);
 
 impl Random for Counting {
     fn random(&self) -> u128 {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) << 64 | 0x5eed
+        let dice = Dice::new(self.0.fetch_add(1, Ordering::Relaxed));
+        u128::from(dice.next()) << 64 | u128::from(dice.next())
     }
 }
 
-fn host() -> Host {
-    Host { clock: Arc::new(TokioClock), spawner: Arc::new(TokioSpawner), random: Arc::new(Counting::default()) }
+pub fn host() -> Host {
+    Host {
+        clock: Arc::new(TokioClock(tokio::time::Instant::now())),
+        spawner: Arc::new(TokioSpawner),
+        random: Arc::new(Counting::default()),
+    }
 }
 
 /// The name of the agent, and so of the scope of its tasks.
@@ -72,7 +96,26 @@ pub fn engine_on(storage: Arc<dyn Storage>, skill: Skill) -> Engine {
     let mut card = AgentCard::default();
     card.name = AGENT.to_owned();
     card.capabilities.streaming = Some(true);
-    Engine::new(Arc::new(card), [skill], storage, host(), EngineOptions::default())
+    Engine::new(Arc::new(card), [skill], storage, None, host(), EngineOptions::default())
+}
+
+/// An engine that tells webhooks what happens.
+pub fn pushing_engine(storage: Arc<dyn Storage>, webhooks: &Webhooks, skill: Skill, options: EngineOptions) -> Engine {
+    pushing_engine_on(host(), storage, webhooks, skill, options)
+}
+
+pub fn pushing_engine_on(
+    host: Host,
+    storage: Arc<dyn Storage>,
+    webhooks: &Webhooks,
+    skill: Skill,
+    options: EngineOptions,
+) -> Engine {
+    let mut card = AgentCard::default();
+    card.name = AGENT.to_owned();
+    card.capabilities.streaming = Some(true);
+    card.capabilities.push_notifications = Some(true);
+    Engine::new(Arc::new(card), [skill], storage, Some(Arc::new(webhooks.clone())), host, options)
 }
 
 pub fn engine(skill: Skill) -> Engine {
@@ -226,13 +269,17 @@ impl Dice {
         Self(AtomicU64::new(seed))
     }
 
-    /// A number below `sides`.
-    pub fn roll(&self, sides: u32) -> u32 {
+    fn next(&self) -> u64 {
         // SplitMix64: any two seeds, however close, give unrelated numbers.
         let state = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        u32::try_from((mixed ^ (mixed >> 31)) % u64::from(sides)).unwrap()
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `sides`.
+    pub fn roll(&self, sides: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(sides)).unwrap()
     }
 
     pub fn one_in(&self, sides: u32) -> bool {

@@ -1,0 +1,210 @@
+//! Push notifications: webhooks are cursors over the log like every other watcher, but stored ones,
+//! so that what they are told survives whoever tells it.
+//!
+//! As long as there is something to tell, one worker a task sees to it, in which each webhook is told
+//! on its own: in order, one thing after the other, and without waiting for the other webhooks.
+
+mod body;
+mod configs;
+mod delivery;
+mod state;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use a2a_app_ports::{BoxFuture, PushConfigKey, Revision, Scope, Snapshot};
+use a2a_protocol_core::{Error, TaskState};
+use futures::{
+    FutureExt, StreamExt,
+    future::{Either, select},
+    stream::FuturesUnordered,
+};
+use protocol_transport_core::policy::Backoff;
+
+use self::{delivery::Delivery, state::Delivering};
+use super::{Shared, failed, live::Live, run::Chain};
+pub(crate) use state::Pushing;
+
+/// How long to leave a storage alone that has failed.
+const STORAGE_RETRY: Duration = Duration::from_secs(5);
+/// So many tasks are taken up at once after a start.
+const RESUMED_AT_ONCE: usize = 256;
+
+/// How webhooks are told, and how many there may be.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PushOptions {
+    /// How long to wait between tries to tell a webhook the same: up to 1 s, then up to twice as
+    /// long each time, up to 5 min. A webhook that asks for more time gets it.
+    pub backoff: Backoff,
+    /// How long to try to tell a webhook the same before it is given up; 1 h.
+    pub give_up_after: Duration,
+    /// How many configurations a task may have; 100.
+    pub max_configs: usize,
+}
+
+impl Default for PushOptions {
+    fn default() -> Self {
+        let backoff =
+            Backoff { first: Duration::from_secs(1), factor: 2, max: Duration::from_secs(5 * 60), attempts: u32::MAX };
+        Self { backoff, give_up_after: Duration::from_secs(60 * 60), max_configs: 100 }
+    }
+}
+
+impl Shared {
+    /// Notes what a snapshot says of a task.
+    pub(super) fn observe(&self, live: &Live, snapshot: &Snapshot) {
+        live.observe(snapshot.revision, &snapshot.task.status.state);
+        if snapshot.has_push_configs && self.push.is_some() {
+            live.has_webhooks();
+        }
+    }
+
+    /// The log of a task has grown to this revision: whoever waits for that is woken, and its
+    /// webhooks are told.
+    pub(super) fn grown(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        scope: &Scope,
+        revision: Revision,
+        state: Option<(Revision, &TaskState)>,
+    ) {
+        if live.advance(revision, state) {
+            self.begin_telling(live, scope);
+        }
+    }
+
+    /// Has the webhooks of a task looked after, of which some may have been told less than there is.
+    pub(super) fn tell(self: &Arc<Self>, live: &Arc<Live>, scope: &Scope) {
+        live.webhooks_changed();
+        if live.webhooks_wait() {
+            self.begin_telling(live, scope);
+        }
+    }
+
+    fn begin_telling(self: &Arc<Self>, live: &Arc<Live>, scope: &Scope) {
+        let worker = Worker {
+            engine: self.clone(),
+            live: live.clone(),
+            scope: scope.clone(),
+            under_way: HashMap::new(),
+            has_webhooks: true,
+            looking: false,
+            at_rest: false,
+        };
+        self.host.spawner.spawn(Box::pin(worker.work()));
+    }
+
+    /// Tells webhooks what an engine before this one did not get to tell.
+    pub(super) async fn resume_pushes(self: &Arc<Self>) -> Result<(), Error> {
+        if self.push.is_none() {
+            return Ok(());
+        }
+        let mut after = None;
+        loop {
+            let page = self.storage.pending_pushes(&self.agent, after.as_ref(), RESUMED_AT_ONCE).await;
+            let page = page.map_err(failed)?;
+            for key in &page {
+                self.tell(&self.live.enter(key.task), &key.scope);
+            }
+            if page.len() < RESUMED_AT_ONCE {
+                return Ok(());
+            }
+            after = page.into_iter().last();
+        }
+    }
+}
+
+/// Something that the worker of a task waits for.
+type Waiting = FuturesUnordered<BoxFuture<'static, Done>>;
+
+/// What the worker waited for is done.
+struct Done {
+    /// The webhook that has been told all there was; `None` for a storage that was left alone.
+    webhook: Option<Box<str>>,
+    /// Held until it is known whether there is more to tell.
+    delivering: Option<Delivering>,
+}
+
+/// Tells the webhooks of a task.
+struct Worker {
+    engine: Arc<Shared>,
+    live: Arc<Live>,
+    scope: Scope,
+    /// The webhooks that are being told, by id: whether there may be more for one than there was
+    /// when that began.
+    under_way: HashMap<Box<str>, bool>,
+    has_webhooks: bool,
+    looking: bool,
+    at_rest: bool,
+}
+
+impl Worker {
+    async fn work(mut self) {
+        let mut waiting = Waiting::new();
+        let mut last = None;
+        loop {
+            self.look(&mut waiting, last.take()).await;
+            while !self.live.is_look_due() {
+                let listener = self.live.listen();
+                if self.live.is_look_due() {
+                    break;
+                }
+                match select(waiting.next(), listener).await {
+                    Either::Left((Some(done), _)) => {
+                        let more = done.webhook.is_none_or(|webhook| self.under_way.remove(&webhook) == Some(true));
+                        if more {
+                            last = done.delivering;
+                            break;
+                        }
+                    }
+                    Either::Left((None, _)) if self.live.rest(self.has_webhooks) => {
+                        self.at_rest = true;
+                        return;
+                    }
+                    Either::Left((None, _)) | Either::Right(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Sees which webhooks are to be told something, and has them told.
+    async fn look(&mut self, waiting: &mut Waiting, last: Option<Delivering>) {
+        self.live.look();
+        self.looking = true;
+        drop(last);
+        let found = self.engine.storage.push_configs(&self.scope, self.live.id(), None, usize::MAX).await;
+        match found {
+            Ok(rows) => {
+                self.has_webhooks = !rows.is_empty();
+                for row in rows.iter().filter(|row| row.failure.is_none()) {
+                    if let Some(more) = self.under_way.get_mut(row.id()) {
+                        *more = true;
+                        continue;
+                    }
+                    self.under_way.insert(row.id().into(), false);
+                    let key = PushConfigKey { scope: self.scope.clone(), task: self.live.id(), id: row.id().into() };
+                    let delivery = Delivery::new(self.engine.clone(), self.live.clone(), key);
+                    waiting.push(Box::pin(async move {
+                        let (webhook, delivering) = delivery.run().await;
+                        Done { webhook: Some(webhook), delivering: Some(delivering) }
+                    }));
+                }
+            }
+            Err(error) => {
+                tracing::error!(task = %self.live.id(), error = %Chain(&error), "cannot read push configurations");
+                let rest = self.engine.host.clock.sleep(STORAGE_RETRY);
+                waiting.push(Box::pin(rest.map(|()| Done { webhook: None, delivering: None })));
+            }
+        }
+        self.looking = false;
+        self.live.looked();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if !self.at_rest {
+            self.live.worker_gone(self.looking);
+        }
+    }
+}
