@@ -8,9 +8,11 @@ cd "$1"
 
 fetch() { # folder, repository, ref, commit
   [ -d "$1" ] && return
-  git init -q "$1"
-  git -C "$1" fetch -q --depth 1 "https://github.com/$2" "$3"
-  git -C "$1" checkout -q --detach FETCH_HEAD
+  rm -rf "$1.part"
+  git init -q "$1.part"
+  git -C "$1.part" fetch -q --depth 1 "https://github.com/$2" "$3"
+  git -C "$1.part" checkout -q --detach FETCH_HEAD
+  mv "$1.part" "$1"
   [ "$(git -C "$1" rev-parse HEAD)" = "$4" ] || echo "$1: $3 has moved on from $4" >&2
 }
 fetch tck-1.0-dev a2aproject/a2a-tck 1.0-dev 357c4a87afa2818731590647cccbea31c31733a2
@@ -21,9 +23,10 @@ fetch itk a2aproject/a2a-itk main cd1537f4035229839dd53a8a9fb49c1c4137ed12
 environment() { # folder, packages...
   local folder=$1
   shift
-  [ -d "$folder" ] && return
+  [ -e "$folder/installed" ] && return
   python3 -m venv "$folder"
   "$folder/bin/pip" install -q --disable-pip-version-check "$@"
+  touch "$folder/installed"
 }
 environment tck-1.0-dev/.venv 'pytest>=8,<9' pytest-asyncio pytest-timeout pytest-html httpx grpcio protobuf \
   googleapis-common-protos jsonschema Jinja2 gherkin-official pyyaml
