@@ -40,6 +40,8 @@ with_agent() {
     "$suites/tck-1.0-dev/.venv/bin/python" -c "import urllib.request as r; r.urlopen('$url/health')" 2>/dev/null && break
     sleep 0.1
   done
+  # Whoever else has the port would be taken for it.
+  kill -0 "$pid" || { cat "$out/agent.log" >&2; exit 1; }
   "$@" || failed=1
   stop
 }
