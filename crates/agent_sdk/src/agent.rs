@@ -22,6 +22,8 @@ pub struct Agent {
     pub(crate) card: AgentCard,
     pub(crate) handle: Option<CardHandle>,
     pub(crate) skills: Vec<a2a_task_engine::Skill>,
+    /// Who answers instead of an engine.
+    pub(crate) service: Option<Arc<dyn AgentService>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) extensions: Vec<Registered>,
     pub(crate) extended_card: Option<Arc<MakeCard>>,
@@ -48,6 +50,7 @@ impl Agent {
             card,
             handle: None,
             skills: Vec::new(),
+            service: None,
             authenticator: None,
             extensions: Vec::new(),
             extended_card: None,
@@ -56,6 +59,12 @@ impl Agent {
             server: ServerOptions::default(),
             limits: native::ConnectionOptions::default(),
         }
+    }
+
+    /// An agent of this card whose calls this answers, instead of handlers of skills that are run by
+    /// an engine: another agent, such as a [`Relay`](crate::Relay), or an engine of your own.
+    pub fn of_service(card: AgentCard, service: Arc<dyn AgentService>) -> Self {
+        Self { card, service: Some(service), ..Self::new("", "") }
     }
 
     /// One more skill and who answers it. The first one answers messages that name none.
@@ -244,7 +253,7 @@ impl Agent {
         Ok(native::router(server.with_lifecycle(lifecycle)))
     }
 
-    fn http(self, runtime: Handle) -> Result<(HttpServer, Engine), ServeError> {
+    fn http(self, runtime: Handle) -> Result<(HttpServer, Option<Engine>), ServeError> {
         let host = native::host(runtime);
         let options = self.server.clone();
         let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;

@@ -16,37 +16,57 @@ use crate::{
 pub(crate) struct Assembly {
     /// What answers calls.
     pub(crate) service: Arc<dyn AgentService>,
-    /// The engine at its heart.
-    pub(crate) engine: Engine,
+    /// The engine at its heart, unless something else answers.
+    pub(crate) engine: Option<Engine>,
     pub(crate) card: CardHandle,
 }
 
 impl Assembly {
     pub(crate) fn of(agent: Agent, host: Host) -> Result<Self, ServeError> {
-        let Agent { card: first, handle, skills, authenticator, extensions, extended_card, storage, engine, .. } =
-            agent;
-        if skills.is_empty() {
+        let Agent {
+            card: first,
+            handle,
+            skills,
+            service,
+            authenticator,
+            extensions,
+            extended_card,
+            storage,
+            engine: options,
+            ..
+        } = agent;
+        if skills.is_empty() && service.is_none() {
             return Err(ServeError::NoSkill);
         }
         if let Some(id) = repeated(&first.skills) {
             return Err(ServeError::DuplicateSkill(id.to_owned()));
         }
         let card = handle.unwrap_or_default();
-        let answered: BTreeSet<String> = skills.iter().map(|skill| skill.id().to_owned()).collect();
+        // What something else can answer, it alone knows.
+        let answered = service.is_none().then(|| skills.iter().map(|skill| skill.id().to_owned()).collect());
         let (verifier, declared, extends) = (authenticator.clone(), extensions.clone(), extended_card.is_some());
         card.complete_with(first, move |card| {
             declared.iter().for_each(|extension| extension.declare(card));
             if extends {
                 card.capabilities.extended_agent_card.get_or_insert(true);
             }
-            let mut findings = auth::complete(card, verifier.as_deref());
-            findings.extend(unanswered(card, &answered));
+            let mut findings = Vec::new();
+            // Something else that answers may look at credentials by itself.
+            if answered.is_some() || verifier.is_some() {
+                findings = auth::complete(card, verifier.as_deref());
+            }
+            findings.extend(answered.iter().flat_map(|answered| unanswered(card, answered)));
             findings
         })
         .map_err(ServeError::Card)?;
-        let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
-        let engine = Engine::new(card.clone(), skills, storage, None, host, engine);
-        let mut service: Arc<dyn AgentService> = Arc::new(engine.clone());
+        let (mut service, engine) = match service {
+            Some(service) => (service, None),
+            None => {
+                let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
+                let engine = Engine::new(card.clone(), skills, storage, None, host, options);
+                (Arc::new(engine.clone()) as Arc<dyn AgentService>, Some(engine))
+            }
+        };
         if let Some(make) = extended_card {
             service = Arc::new(ExtendedCard::new(service, card.clone(), make));
         }

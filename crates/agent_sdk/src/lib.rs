@@ -36,6 +36,8 @@ mod extended_card;
 mod extensions;
 #[cfg(feature = "a2a-server")]
 mod logging;
+#[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
+mod relay;
 #[cfg(feature = "a2a-server")]
 mod serving;
 #[cfg(feature = "a2a-server")]
@@ -61,6 +63,8 @@ pub use {
 
 #[cfg(feature = "a2a-client")]
 pub use a2a_http_client as client;
+#[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
+pub use relay::Relay;
 
 /// Compiles the Rust code of the README.
 #[cfg(doctest)]

@@ -16,7 +16,7 @@ pub struct Serving {
     listener: TcpListener,
     address: SocketAddr,
     server: HttpServer,
-    engine: Engine,
+    engine: Option<Engine>,
     limits: native::ConnectionOptions,
 }
 
@@ -25,7 +25,7 @@ impl Serving {
         listener: TcpListener,
         address: SocketAddr,
         server: HttpServer,
-        engine: Engine,
+        engine: Option<Engine>,
         limits: native::ConnectionOptions,
     ) -> Self {
         Self { listener, address, server, engine, limits }
@@ -63,7 +63,7 @@ impl Serving {
         };
         native::serve_app(listener, server, &lifecycle, &limits, shutdown).await;
         // Handlers whose callers have gone may still be at work.
-        if let Some(deadline) = deadline {
+        if let (Some(deadline), Some(engine)) = (deadline, engine) {
             let _ = timeout_at(deadline, engine.idle()).await;
         }
     }

@@ -35,7 +35,8 @@ impl Served {
     }
 
     fn start_with(name: &str, arguments: &[&str]) -> Self {
-        let mut process = example(name).args(arguments).env("NUNCIO_TOKEN", "t0ken").stderr(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            example(name).args(arguments).env("NUNCIO_TOKEN", "t0ken").stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let line = lines.next().expect("a line that says where it listens").unwrap();
         let url = line.rsplit(' ').next().unwrap().to_owned();

@@ -1,0 +1,165 @@
+//! An agent in front of another, in whatever binding either side speaks.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::sync::Arc;
+
+use agent_sdk::{
+    Relay, Tokens,
+    prelude::*,
+    protocol::{
+        AgentCard, AgentInterface, ErrorKind, GetExtendedAgentCardRequest, ListTasksRequest, SendMessageRequest,
+        StreamResponse,
+    },
+};
+use futures::StreamExt as _;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// Says who calls and for which tenant, in two chunks.
+struct Teller;
+
+impl MessageHandler for Teller {
+    async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+        match turn.text().as_str() {
+            "ask" => task.input_required("what else?").await,
+            "wait" => std::future::pending().await,
+            _ => {
+                let caller = turn.context.principal.as_deref().unwrap_or("nobody");
+                let mut told = task.artifact("told");
+                told.append(format!("{caller}: ")).await?;
+                told.append(turn.text()).await?;
+                told.finish().await?;
+                task.complete().await
+            }
+        }
+    }
+}
+
+fn teller() -> Agent {
+    Agent::new("Teller", "Tells who calls").skill(Skill::new("tell", "Tell").tag("demo"), Teller)
+}
+
+struct Served {
+    url: String,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<()>,
+}
+
+impl Served {
+    async fn new(agent: Agent) -> Self {
+        let serving = agent.bind("127.0.0.1:0").await.unwrap();
+        let url = serving.url();
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serving.serve_until(async { stopped.await.unwrap_or_default() }));
+        Self { url, stop, server }
+    }
+
+    async fn client(&self, binding: &str) -> Client {
+        Client::builder().prefer([binding]).idempotent_sends(false).connect(&self.url).await.unwrap()
+    }
+
+    async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.server.await.unwrap();
+    }
+}
+
+fn told(task: &Task) -> String {
+    task.artifacts.iter().flat_map(|artifact| &artifact.parts).filter_map(Part::as_text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_passes_between_two_bindings() {
+    let agent = Served::new(teller()).await;
+    for (inner, outer) in [("JSONRPC", "HTTP+JSON"), ("HTTP+JSON", "JSONRPC")] {
+        let relay = Served::new(Relay::to(agent.client(inner).await)).await;
+        let client = relay.client(outer).await;
+        assert!(client.interface().url.starts_with(&relay.url), "{:?}", client.interface());
+        assert_eq!(client.interface().protocol_binding, outer);
+        assert_eq!((&*client.card().name, client.card().skills.len()), ("Teller", 1));
+
+        let Sent::Task(asking) = client.send("ask").await.unwrap() else { panic!("a message") };
+        assert_eq!(asking.task().unwrap().status.state, TaskState::InputRequired);
+        let Sent::Task(answered) = asking.reply("this").await.unwrap() else { panic!("a message") };
+        assert_eq!(told(&answered.task().unwrap()), "nobody: this");
+
+        let request = SendMessageRequest::new(client.message("hello"));
+        let events = client.send_streaming_message(CallContext::new(), request).await.unwrap();
+        let events: Vec<_> = events.map(|event| event.unwrap()).collect().await;
+        assert!(matches!(events[0].response, StreamResponse::Task(_)));
+        let chunks = events.iter().filter(|event| matches!(event.response, StreamResponse::ArtifactUpdate(_))).count();
+        assert_eq!(chunks, 3, "two chunks and the end");
+        assert!(events.iter().all(|event| event.sequence.is_some()), "the agent's own numbers");
+
+        let Sent::Task(waiting) = client.start("wait").await.unwrap() else { panic!("a message") };
+        let mut watched = waiting.watch().await.unwrap();
+        assert!(watched.next().await.unwrap().is_ok());
+        assert_eq!(waiting.cancel().await.unwrap().status.state, TaskState::Canceled);
+        let listed = client.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap();
+        assert!(listed.total_size >= 3, "{listed:?}");
+
+        let refused = client.task("00000000-0000-4000-8000-000000000000").get().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::TaskNotFound);
+        drop(watched);
+        relay.end().await;
+    }
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_stay_apart_behind_a_relay() {
+    let agent = Served::new(teller()).await;
+    let relay = Served::new(Relay::to(agent.client("JSONRPC").await)).await;
+    let client = relay.client("HTTP+JSON").await;
+    let of = |tenant: &str| {
+        let mut card = AgentCard::clone(client.card());
+        let mut interface: AgentInterface = client.interface().clone();
+        interface.tenant = Some(tenant.to_owned());
+        card.supported_interfaces = vec![interface];
+        Client::builder().with_card(card, None).unwrap()
+    };
+    let (acme, other) = (of("acme"), of("other"));
+    let Sent::Task(task) = acme.send("hello").await.unwrap() else { panic!("a message") };
+    let id: Arc<str> = task.task().unwrap().id.clone();
+    assert_eq!(acme.task(id.clone()).get().await.unwrap().status.state, TaskState::Completed);
+    assert_eq!(other.task(id).get().await.unwrap_err().kind(), ErrorKind::TaskNotFound);
+    relay.end().await;
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_prove_to_the_agent_who_they_are() {
+    let tokens = Tokens::new().bearer("a-token-that-nobody-guesses", "alice");
+    let agent = Served::new(teller().authenticate(tokens)).await;
+    let relay = Served::new(Relay::to(agent.client("JSONRPC").await)).await;
+    let refused = relay.client("HTTP+JSON").await.send("hello").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
+    let client = Client::builder().bearer("a-token-that-nobody-guesses").connect(&relay.url).await.unwrap();
+    let Sent::Task(task) = client.send("hello").await.unwrap() else { panic!("a message") };
+    assert_eq!(told(&task.task().unwrap()), "alice: hello");
+    relay.end().await;
+
+    // A relay with a credential of its own gives everybody who reaches it the same access.
+    let own = Client::builder().bearer("a-token-that-nobody-guesses").connect(&agent.url).await.unwrap();
+    let relay = Served::new(Relay::to(own)).await;
+    let Sent::Task(task) = relay.client("HTTP+JSON").await.send("hello").await.unwrap() else { panic!("a message") };
+    assert_eq!(told(&task.task().unwrap()), "alice: hello");
+    relay.end().await;
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_extended_card_names_the_relays_place() {
+    let extended = teller().extended_card(|_, mut card| {
+        card.description = "For those who know".to_owned();
+        card
+    });
+    let agent = Served::new(extended).await;
+    let relay = Served::new(Relay::to(agent.client("JSONRPC").await)).await;
+    let client = relay.client("JSONRPC").await;
+    let request = GetExtendedAgentCardRequest::default();
+    let card = client.get_extended_agent_card(CallContext::new(), request).await.unwrap();
+    assert_eq!(card.description, "For those who know");
+    assert_eq!(card.supported_interfaces, client.card().supported_interfaces);
+    relay.end().await;
+    agent.end().await;
+}
