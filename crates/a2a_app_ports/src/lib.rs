@@ -6,12 +6,17 @@
 mod authenticator;
 mod bounds;
 mod card;
+mod connector;
 mod extension;
 mod handler;
 mod host;
+mod lifecycle;
 mod push;
+mod race;
+pub mod request_headers;
 mod service;
 mod storage;
+mod transport_error;
 mod updater;
 
 #[cfg(feature = "conformance")]
@@ -20,13 +25,17 @@ pub mod conformance;
 pub use authenticator::{Authenticator, Principal};
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
 pub use card::CardHandle;
+pub use connector::{AnsweredCode, ConnectOptions, Connector};
 pub use extension::Extension;
 pub use handler::{Answers, Effect, HandlerError, MessageHandler, Run, Turn};
 pub use host::{Clock, Host, Random, Spawner};
+pub use lifecycle::Lifecycle;
 pub use push::{PushOutcome, PushRequest, PushTransport};
+pub use race::unless;
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
     Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, PushConfigKey, PushConfigRow, PushFailure, Revision,
     Scope, Snapshot, Storage, StorageError, TaskId, TaskPage, TaskStorage,
 };
+pub use transport_error::{TransportError, causes};
 pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

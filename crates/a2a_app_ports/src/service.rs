@@ -95,6 +95,13 @@ pub enum Reply {
     CustomStream(BoxStream<'static, Result<Box<RawValue>, Error>>),
 }
 
+impl Reply {
+    /// InvalidAgentResponse: a call of this method was answered by this kind of reply.
+    pub fn unfit(&self, method: &str) -> Error {
+        Error::new(ErrorKind::InvalidAgentResponse, format!("{method} was answered by a reply of kind {self:?}"))
+    }
+}
+
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -136,7 +143,7 @@ macro_rules! operations {
                     async move {
                         match self.handle(context, Call::$call(request)).await? {
                             Reply::$reply(answer) => Ok(answer),
-                            other => Err(wrong_kind(stringify!($call), &other)),
+                            other => Err(other.unfit(stringify!($call))),
                         }
                     }
                 }
@@ -151,7 +158,7 @@ macro_rules! operations {
                 async move {
                     match self.handle(context, Call::DeleteTaskPushNotificationConfig(request)).await? {
                         Reply::Deleted => Ok(()),
-                        other => Err(wrong_kind("DeleteTaskPushNotificationConfig", &other)),
+                        other => Err(other.unfit("DeleteTaskPushNotificationConfig")),
                     }
                 }
             }
@@ -183,7 +190,3 @@ operations! {
 }
 
 impl<S: AgentService + ?Sized> AgentOperations for S {}
-
-fn wrong_kind(method: &str, reply: &Reply) -> Error {
-    Error::new(ErrorKind::InvalidAgentResponse, format!("{method} was answered by a reply of kind {reply:?}"))
-}

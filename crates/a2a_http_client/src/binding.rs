@@ -1,8 +1,6 @@
 //! The two JSON bindings: a call to an HTTP request, and a reply back to what it says.
 
-use std::fmt;
-
-use a2a_app_ports::Reply;
+use a2a_app_ports::{AnsweredCode, Reply};
 use a2a_protocol_core::{CHALLENGE_METADATA, Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -139,19 +137,6 @@ impl Reading {
         error
     }
 }
-
-/// The cause of an error that the agent itself has named: its JSON-RPC code, in whichever binding.
-/// Errors without it are the client's own, or follow from no more than an HTTP status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AnsweredCode(pub i64);
-
-impl fmt::Display for AnsweredCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the agent answered with the code {}", self.0)
-    }
-}
-
-impl std::error::Error for AnsweredCode {}
 
 fn answered(error: Error) -> Error {
     let code = AnsweredCode(error.json_rpc_code());

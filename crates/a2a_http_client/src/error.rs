@@ -2,9 +2,8 @@
 
 use std::{error::Error as StdError, fmt};
 
+use a2a_app_ports::{TransportError, causes};
 use a2a_protocol_core::{Error, ErrorKind};
-
-use crate::TransportError;
 
 /// An agent could not be connected to. `Display` says so in one sentence, and the methods answer
 /// what a caller may want to know to act on it.
@@ -101,21 +100,6 @@ impl fmt::Debug for ClientError {
         f.write_str(&self.message)?;
         causes(self, f)
     }
-}
-
-/// What the causes of an error say that it does not say itself.
-pub(crate) fn causes(error: &(dyn StdError + 'static), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut said = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !said.contains(&text) {
-            write!(f, ": {text}")?;
-            said = text;
-        }
-        next = cause.source();
-    }
-    Ok(())
 }
 
 impl StdError for ClientError {

@@ -48,7 +48,7 @@ mod transport;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 
-pub use binding::AnsweredCode;
+pub use a2a_app_ports::{AnsweredCode, TransportError};
 pub use builder::ClientBuilder;
 pub use cache::{CardCache, CardStore, StoredCard};
 pub use card::CardDocument;
@@ -62,6 +62,6 @@ pub use receiver::{Delivery, Receiver, Rejected};
 pub use reference::is_loopback;
 pub use remote_task::{CancelOnDrop, RemoteTask, Sent};
 pub use secret::Secret;
-pub use transport::{Body, HttpTransport, TransportError};
+pub use transport::{Body, HttpTransport};
 
 pub use protocol_transport_core::policy::{Backoff, Timeouts};

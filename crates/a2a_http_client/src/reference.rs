@@ -1,7 +1,8 @@
 //! What people write to name an agent, and where its card may then be.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
+use protocol_transport_core::is_loopback_host;
 use url::Url;
 
 use crate::ClientError;
@@ -67,15 +68,6 @@ fn with_scheme(reference: &str) -> Result<Url, url::ParseError> {
 /// address, or the unspecified one.
 pub fn is_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_loopback_host))
-}
-
-/// The same of a host as it is written in an address.
-pub(crate) fn is_loopback_host(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    match host.parse::<IpAddr>() {
-        Ok(ip) => ip.to_canonical().is_loopback() || ip.is_unspecified(),
-        Err(_) => host == "localhost" || host.ends_with(".localhost"),
-    }
 }
 
 /// Where the card of an address may be: below it, if the address is that of a directory; else it

@@ -1,11 +1,7 @@
 //! What a request says besides its call: version, extensions, content type.
 
-use std::{borrow::Cow, sync::Arc};
-
-use a2a_app_ports::{CallContext, Presented};
-use a2a_protocol_core::{
-    AgentCard, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion, VERSION_HEADER, extensions,
-};
+use a2a_app_ports::{CallContext, request_headers};
+use a2a_protocol_core::{AgentCard, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 use crate::ServerOptions;
@@ -20,14 +16,11 @@ pub(crate) fn read(parts: &Parts, card: &AgentCard, options: &ServerOptions) -> 
     let headers = &parts.headers;
     let mut context = CallContext::new();
     context.version = version(parts)?;
-    context.extensions = negotiate(headers, card)?;
+    context.extensions = request_headers::extensions(headers, card)?;
     context.headers = options.forward.apply(headers);
     context.last_event_id =
         headers.get(LAST_EVENT_ID_HEADER).and_then(|id| id.to_str().ok()).and_then(|id| id.trim().parse().ok());
-    if !card.security_schemes.is_empty() {
-        let query = parts.uri.query().unwrap_or_default().to_owned();
-        context.presented = Some(Arc::new(Presented { headers: headers.clone(), query }));
-    }
+    context.presented = request_headers::presented(headers, parts.uri.query(), card);
     Ok(context)
 }
 
@@ -69,56 +62,18 @@ pub(crate) fn type_missing() -> Error {
     )
 }
 
-fn negotiate(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, Error> {
-    if card.capabilities.extensions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut requested = Vec::new();
-    for value in headers.get_all(EXTENSIONS_HEADER) {
-        for uri in extensions::parse(text(EXTENSIONS_HEADER, value)?) {
-            if !requested.contains(&uri) {
-                requested.push(uri);
-            }
-        }
-    }
-    extensions::negotiate(card, &requested)
-}
-
 /// The version that all header lines and query parameters of the request agree on.
 fn version(parts: &Parts) -> Result<ProtocolVersion, Error> {
-    let lines = parts.headers.get_all(VERSION_HEADER).iter().map(|value| text(VERSION_HEADER, value));
-    let header = agreed(lines.map(|line| line.map(Cow::Borrowed)))?;
+    let header = request_headers::version(&parts.headers)?;
     let query = match parts.uri.query() {
         Some(query) => {
             let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "A2A-Version");
-            agreed(named.map(|(_, value)| Ok(value)))?
+            request_headers::agreed(named.map(|(_, value)| Ok(value)))?
         }
         None => None,
     };
     let (style, spoken) = (Some(ProtocolVersion::V1_0), &[ProtocolVersion::V1_0]);
     ProtocolVersion::of_request(style, header.as_deref(), query.as_deref(), spoken)
-}
-
-/// The one version that is named, however often; what is empty names none.
-fn agreed<'a>(named: impl Iterator<Item = Result<Cow<'a, str>, Error>>) -> Result<Option<Cow<'a, str>>, Error> {
-    let mut agreed: Option<Cow<'a, str>> = None;
-    for next in named {
-        let next = next?;
-        match &agreed {
-            _ if next.trim().is_empty() => {}
-            Some(first) if first.trim() == next.trim() => {}
-            Some(first) => {
-                let both = format!("the request names {:?} and {:?}", first.trim(), next.trim());
-                return Err(Error::invalid("A2A-Version", both));
-            }
-            None => agreed = Some(next),
-        }
-    }
-    Ok(agreed)
-}
-
-fn text<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, Error> {
-    value.to_str().map_err(|_| Error::invalid(name, "the header must be printable ASCII"))
 }
 
 #[cfg(test)]

@@ -14,18 +14,16 @@ mod context;
 mod cors;
 mod http_json;
 mod json_rpc;
-mod lifecycle;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 mod options;
-mod race;
 mod reply;
 mod request_body;
 mod server;
 mod stream_body;
 
+pub use a2a_app_ports::Lifecycle;
 pub use body::Body;
 pub use cors::Cors;
-pub use lifecycle::Lifecycle;
 pub use options::{InvalidOptions, ServerOptions};
 pub use server::HttpServer;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use a2a_app_ports::Reply;
-use a2a_protocol_core::{CHALLENGE_METADATA, EXTENSIONS_HEADER, Error, ErrorKind, Method};
+use a2a_protocol_core::{CHALLENGE_METADATA, EXTENSIONS_HEADER, Error, Method};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -26,11 +26,7 @@ pub(crate) fn check(method: Option<Method>, reply: &Reply) -> Result<(), Error> 
         Reply::Card(_) => method == Method::GetExtendedAgentCard,
         _ => false,
     };
-    if fits {
-        return Ok(());
-    }
-    let message = format!("{} was answered by a reply of kind {reply:?}", method.name());
-    Err(Error::new(ErrorKind::InvalidAgentResponse, message))
+    if fits { Ok(()) } else { Err(reply.unfit(method.name())) }
 }
 
 /// A reply as JSON: the `result` of JSON-RPC, the body of HTTP+JSON.

@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::{future::poll_fn, pin::pin};
 
-use a2a_app_ports::Clock;
+use a2a_app_ports::{Clock, unless};
 use a2a_protocol_core::{Error, ErrorKind};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, HeaderValue, header};
 use http_body::{Body, Frame};
 
-use crate::{ServerOptions, race};
+use crate::ServerOptions;
 
 /// What is set aside at once for a body that says how long it is; more only as it arrives.
 const MAX_PRESIZE: usize = 1 << 20;
@@ -30,7 +30,7 @@ pub(crate) async fn read<B: Body>(
         return Err(Error::new(ErrorKind::ContentTypeNotSupported, message));
     }
     let timeout = options.body_timeout;
-    race::unless(|| clock.sleep(timeout), collect(headers, body, options.max_body_bytes)).await.unwrap_or_else(|| {
+    unless(|| clock.sleep(timeout), collect(headers, body, options.max_body_bytes)).await.unwrap_or_else(|| {
         Err(Error::new(ErrorKind::InvalidRequest, format!("the body did not arrive within {timeout:?}")))
     })
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, EventStream, Host, Reply};
+use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, EventStream, Host, Reply, unless};
 use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, Timestamp};
 use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
@@ -15,7 +15,7 @@ use crate::{
     card::CardDocument,
     compression,
     context::{A2A_JSON, JSON},
-    http_json, json_rpc, race, reply,
+    http_json, json_rpc, reply,
     stream_body::{Framing, StreamBody},
 };
 
@@ -159,7 +159,7 @@ impl Inner {
     pub(crate) async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {
         call.validate()?;
         let method = call.method();
-        let answered = race::unless(|| self.lifecycle.closed(), self.service.handle(context, call)).await;
+        let answered = unless(|| self.lifecycle.closed(), self.service.handle(context, call)).await;
         let answered = answered.unwrap_or_else(|| {
             Err(Error::new(ErrorKind::Unavailable, "the server is going down; what was begun goes on"))
         })?;

@@ -163,9 +163,7 @@ impl StreamEvent {
             JsonDialect::V0_3 => 0,
             JsonDialect::V0_3Proto => 1,
         };
-        kept(&self.legacy.get_or_init(Box::default)[place], || {
-            serde_json::to_vec(&InDialect(dialect, &self.response))
-        })
+        kept(&self.legacy.get_or_init(Box::default)[place], || serde_json::to_vec(&InDialect(dialect, &self.response)))
     }
 }
 

@@ -22,7 +22,7 @@ macro_rules! same {
     )*};
 }
 
-same!(String, bool, i32);
+same!(String, bool, i32, ());
 
 /// Texts of other types; an optional one that is not set is empty, as proto3 has it.
 macro_rules! texts {

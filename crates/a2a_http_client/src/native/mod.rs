@@ -9,6 +9,7 @@ use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
 use a2a_protocol_core::Timestamp;
 use bytes::Bytes;
 use futures::stream;
+use protocol_transport_core::is_loopback_host;
 use rustls::crypto::CryptoProvider;
 use tokio::runtime::Handle;
 
@@ -17,7 +18,6 @@ pub use self::webhooks::Webhooks;
 use crate::{
     Body, HttpTransport, TransportError,
     guard::{Forbidden, Guard},
-    reference::is_loopback_host,
 };
 
 /// How long a connection is kept for the next request. The usual servers of Python and JavaScript

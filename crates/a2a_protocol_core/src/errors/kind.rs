@@ -108,6 +108,13 @@ impl ErrorKind {
         }
     }
 
+    /// The kind of the number of a gRPC status that comes without a reason, as
+    /// [`from_grpc_status`](Self::from_grpc_status).
+    pub fn from_grpc_code(code: u8) -> Option<Self> {
+        let name = Self::ALL.iter().find(|kind| kind.grpc_code() == code)?.grpc_status();
+        Self::from_grpc_status(name)
+    }
+
     /// The row of which this is true, if it is only one.
     fn only(is: impl Fn(Self) -> bool) -> Option<Self> {
         let mut rows = Self::ALL.iter().copied().filter(|kind| is(*kind));

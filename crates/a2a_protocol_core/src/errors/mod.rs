@@ -96,6 +96,13 @@ impl Error {
         self
     }
 
+    /// With the fields at fault, as a peer has named them.
+    #[must_use]
+    pub fn with_field_violations(mut self, violations: Vec<FieldViolation>) -> Self {
+        self.0.violations = violations;
+        self
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

@@ -55,8 +55,9 @@ impl Route<'_> {
         };
         match self.dialect.form() {
             None => Call::read(self.method, pairs()).map_err(|_| Call::fault(self.method, pairs(), "query")),
-            Some(form) => v03::read(self.method, form, pairs())
-                .map_err(|_| v03::fault_in(self.method, form, pairs(), "query")),
+            Some(form) => {
+                v03::read(self.method, form, pairs()).map_err(|_| v03::fault_in(self.method, form, pairs(), "query"))
+            }
         }
     }
 }

@@ -154,7 +154,13 @@ fn matching<'a>(verb: &str, path: &[&'a str], verbs: &mut Vec<&'static str>) -> 
             for (decoded, (name, raw)) in captures.iter_mut().zip(captured.into_iter().flatten()) {
                 *decoded = Some((name, decode(raw)?));
             }
-            return Ok(Some(Route { method: rule.method, dialect: JsonDialect::V1_0, tenant: None, has_body: verb == "POST", captures }));
+            return Ok(Some(Route {
+                method: rule.method,
+                dialect: JsonDialect::V1_0,
+                tenant: None,
+                has_body: verb == "POST",
+                captures,
+            }));
         }
         verbs.push(rule.verb);
         is_suffixed = rule.is_suffixed;

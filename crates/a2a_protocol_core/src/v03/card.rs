@@ -132,9 +132,11 @@ impl Hear for AgentCard {
         if !json.url.is_empty() {
             interfaces.push(AgentInterface::new(json.url, transport, version));
         }
-        interfaces.extend(json.additional_interfaces.into_iter().map(|interface| {
-            AgentInterface::new(interface.url, interface.transport, ProtocolVersion::V0_3.as_str())
-        }));
+        interfaces.extend(
+            json.additional_interfaces.into_iter().map(|interface| {
+                AgentInterface::new(interface.url, interface.transport, ProtocolVersion::V0_3.as_str())
+            }),
+        );
         let mut schemes: BTreeMap<String, SecurityScheme> =
             json.security_schemes.into_iter().map(|(name, scheme)| (name, scheme.0)).collect();
         schemes.extend(json.security.schemes);
@@ -183,9 +185,8 @@ fn on_top(card: &AgentCard) -> Option<Struct> {
     members.insert("protocolVersion".to_owned(), version.into());
     members.insert("url".to_owned(), first.url.clone().into());
     members.insert("preferredTransport".to_owned(), first.protocol_binding.clone().into());
-    let others: Vec<Value> = interfaces
-        .map(|interface| json!({"url": interface.url, "transport": interface.protocol_binding}))
-        .collect();
+    let others: Vec<Value> =
+        interfaces.map(|interface| json!({"url": interface.url, "transport": interface.protocol_binding})).collect();
     if !others.is_empty() {
         members.insert("additionalInterfaces".to_owned(), others.into());
     }

@@ -77,7 +77,8 @@ fn field_of(field: &str, method: Method, form: Form) -> String {
         (_, field) => field.to_owned(),
     };
     let config = if form == Form::JsonRpc { "pushNotificationConfig" } else { "pushNotification" };
-    let field = field.replace("authentication.scheme", "authentication.schemes").replace("taskPushNotificationConfig", config);
+    let field =
+        field.replace("authentication.scheme", "authentication.schemes").replace("taskPushNotificationConfig", config);
     match form {
         Form::JsonRpc => field.replace("].url", "].file.uri"),
         Form::Proto => field.replace("].url", "].file.fileWithUri").replace("message.parts", "message.content"),
@@ -86,7 +87,9 @@ fn field_of(field: &str, method: Method, form: Form) -> String {
 
 fn description_of(description: &str, form: Form) -> String {
     match (description, form) {
-        ("must have one of text, raw, url and data", Form::JsonRpc) => "kind must be text, file or data, with what it names".to_owned(),
+        ("must have one of text, raw, url and data", Form::JsonRpc) => {
+            "kind must be text, file or data, with what it names".to_owned()
+        }
         ("must have one of text, raw, url and data", Form::Proto) => "must have one of text, file and data".to_owned(),
         ("must be ROLE_USER or ROLE_AGENT", Form::JsonRpc) => "must be user or agent".to_owned(),
         (other, _) => other.to_owned(),

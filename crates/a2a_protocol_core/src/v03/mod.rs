@@ -24,8 +24,8 @@ use std::sync::Arc;
 pub use card::beside;
 pub(crate) use errors::accept;
 pub use errors::{from_http, http_body};
-pub(crate) use requests::{fault_in, read, read_json, sayable};
 pub(crate) use names::state as state_name;
+pub(crate) use requests::{fault_in, read, read_json, sayable};
 pub use task::is_final;
 
 /// The header by which 0.3 names extensions.

@@ -122,10 +122,9 @@ pub(super) fn security<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sec
 /// The scheme that a home-grown card means by a name.
 fn scheme_by_name(name: &str) -> Option<SecurityScheme> {
     match name.to_ascii_lowercase().as_str() {
-        "bearer" => Some(SecurityScheme::HttpAuth(HttpAuthSecurityScheme {
-            scheme: "Bearer".to_owned(),
-            ..Default::default()
-        })),
+        "bearer" => {
+            Some(SecurityScheme::HttpAuth(HttpAuthSecurityScheme { scheme: "Bearer".to_owned(), ..Default::default() }))
+        }
         "basic" => {
             Some(SecurityScheme::HttpAuth(HttpAuthSecurityScheme { scheme: "Basic".to_owned(), ..Default::default() }))
         }

@@ -91,7 +91,11 @@ struct IdIn {
 
 impl IdIn {
     fn task(&self) -> String {
-        if self.id.is_empty() { names::of_resource(&self.name).0.unwrap_or_default().to_owned() } else { self.id.clone() }
+        if self.id.is_empty() {
+            names::of_resource(&self.name).0.unwrap_or_default().to_owned()
+        } else {
+            self.id.clone()
+        }
     }
 
     fn config(&self) -> String {
@@ -194,7 +198,11 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(method: Method, form: Form, deseri
         Method::DeleteTaskPushNotificationConfig => {
             let request = plain(deserializer)?;
             let (task_id, id) = (request.task(), request.config());
-            Call::DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest { tenant: None, task_id, id })
+            Call::DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest {
+                tenant: None,
+                task_id,
+                id,
+            })
         }
         Method::ListTaskPushNotificationConfigs => {
             let request = plain(deserializer)?;
@@ -275,9 +283,13 @@ impl Say for Call {
                 }
             }
             Self::SubscribeToTask(request) => id("name", &request.id)?,
-            Self::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest { task_id, id: config, .. })
-            | Self::DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest {
+            Self::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest {
                 task_id, id: config, ..
+            })
+            | Self::DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest {
+                task_id,
+                id: config,
+                ..
             }) => {
                 id("parent", task_id)?;
                 map.serialize_entry("pushNotificationConfigId", config)?;

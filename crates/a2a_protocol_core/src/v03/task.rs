@@ -260,7 +260,9 @@ enum Kind {
 
 fn kind_of(members: &Struct) -> Option<Kind> {
     let kind = members.get("kind").and_then(Value::as_str);
-    if let Some(kind) = ["task", "message", "status-update", "artifact-update"].into_iter().find(|known| kind == Some(known)) {
+    if let Some(kind) =
+        ["task", "message", "status-update", "artifact-update"].into_iter().find(|known| kind == Some(known))
+    {
         return Some(Kind::Itself(kind));
     }
     let under = [

@@ -6,13 +6,10 @@ use std::{
     task::{Poll, ready},
 };
 
-use a2a_app_ports::BoxFuture;
+use crate::BoxFuture;
 
 /// The future's output; `None` if the limit resolves first. What never waits pays for no limit.
-pub(crate) async fn unless<T>(
-    limit: impl FnOnce() -> BoxFuture<'static, ()>,
-    future: impl Future<Output = T>,
-) -> Option<T> {
+pub async fn unless<T>(limit: impl FnOnce() -> BoxFuture<'static, ()>, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut make = Some(limit);
     let mut limit = None;

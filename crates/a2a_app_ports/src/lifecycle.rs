@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use a2a_app_ports::BoxFuture;
 use event_listener::Event;
+
+use crate::BoxFuture;
 
 /// Where a process is between start and end. Clones share it, and several servers may.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,7 @@ impl Lifecycle {
     /// answered.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
+        self.0.changed.notify(usize::MAX);
     }
 
     /// From now on streams end once they have sent what is there, and calls that have to wait are
@@ -45,18 +47,27 @@ impl Lifecycle {
     }
 
     /// Whether [`close`](Self::close) was called.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Resolves once [`drain`](Self::drain) was called.
+    pub fn draining(&self) -> BoxFuture<'static, ()> {
+        self.once(Self::is_draining)
     }
 
     /// Resolves once [`close`](Self::close) was called.
     pub fn closed(&self) -> BoxFuture<'static, ()> {
-        let state = self.0.clone();
+        self.once(Self::is_closed)
+    }
+
+    fn once(&self, is_so: fn(&Self) -> bool) -> BoxFuture<'static, ()> {
+        let this = self.clone();
         Box::pin(async move {
-            while !state.closed.load(Ordering::Acquire) {
-                let changed = state.changed.listen();
-                // Closed between the look and the listening?
-                if state.closed.load(Ordering::Acquire) {
+            while !is_so(&this) {
+                let changed = this.0.changed.listen();
+                // Between the look and the listening?
+                if is_so(&this) {
                     break;
                 }
                 changed.await;

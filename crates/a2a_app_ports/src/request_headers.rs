@@ -1,0 +1,71 @@
+//! What every server reads of a request's headers, which over gRPC are its metadata: the service
+//! parameters of section 3.2.6.
+
+use std::{borrow::Cow, sync::Arc};
+
+use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, Error, VERSION_HEADER, extensions as negotiation};
+use http::{HeaderMap, HeaderValue};
+
+use crate::Presented;
+
+/// The version that all header lines agree on; `None` if none names one.
+///
+/// # Errors
+/// InvalidParams where they differ, or are not ASCII.
+pub fn version(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Error> {
+    let lines = headers.get_all(VERSION_HEADER).iter().map(|value| text(VERSION_HEADER, value));
+    agreed(lines.map(|line| line.map(Cow::Borrowed)))
+}
+
+/// The one version that is named, however often; what is empty names none.
+///
+/// # Errors
+/// InvalidParams where two differ.
+pub fn agreed<'a>(named: impl Iterator<Item = Result<Cow<'a, str>, Error>>) -> Result<Option<Cow<'a, str>>, Error> {
+    let mut agreed: Option<Cow<'a, str>> = None;
+    for next in named {
+        let next = next?;
+        match &agreed {
+            _ if next.trim().is_empty() => {}
+            Some(first) if first.trim() == next.trim() => {}
+            Some(first) => {
+                let both = format!("the request names {:?} and {:?}", first.trim(), next.trim());
+                return Err(Error::invalid("A2A-Version", both));
+            }
+            None => agreed = Some(next),
+        }
+    }
+    Ok(agreed)
+}
+
+/// The extensions that are active for the request: those it asks for and the card declares.
+///
+/// # Errors
+/// ExtensionSupportRequired where the request leaves one out that the card requires; InvalidParams
+/// where the header is not ASCII.
+pub fn extensions(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, Error> {
+    if card.capabilities.extensions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut requested = Vec::new();
+    for value in headers.get_all(EXTENSIONS_HEADER) {
+        for uri in negotiation::parse(text(EXTENSIONS_HEADER, value)?) {
+            if !requested.contains(&uri) {
+                requested.push(uri);
+            }
+        }
+    }
+    negotiation::negotiate(card, &requested)
+}
+
+/// Where the request may have its credentials, if the card asks for any.
+pub fn presented(headers: &HeaderMap, query: Option<&str>, card: &AgentCard) -> Option<Arc<Presented>> {
+    if card.security_schemes.is_empty() {
+        return None;
+    }
+    Some(Arc::new(Presented { headers: headers.clone(), query: query.unwrap_or_default().to_owned() }))
+}
+
+fn text<'a>(name: &str, value: &'a HeaderValue) -> Result<&'a str, Error> {
+    value.to_str().map_err(|_| Error::invalid(name, "the header must be printable ASCII"))
+}

@@ -1,0 +1,7 @@
+//! The server and the client over real connections.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod calls;
+mod client;
+mod services;
+mod support;
