@@ -251,6 +251,13 @@ pub(crate) fn sayable(call: &Call, form: Form) -> Result<(), Error> {
         {
             Err(Error::invalid("pageSize", "version 0.3 lists configurations as a whole"))
         }
+        // It would ask for all of them.
+        Call::ListTasks(request) if !request.status.is_known() => {
+            Err(Error::invalid("status", format!("version 0.3 has no state {}", request.status)))
+        }
+        Call::CancelTask(request) if form == Form::Proto && request.metadata.is_some() => {
+            Err(Error::invalid("metadata", "version 0.3 over HTTP+JSON cancels without metadata"))
+        }
         _ => Ok(()),
     }
 }
@@ -277,10 +284,7 @@ impl Say for Call {
             }
             Self::CancelTask(request) => {
                 id("name", &request.id)?;
-                // The proto has no field for them.
-                if let (Some(metadata), Form::JsonRpc) = (&request.metadata, form) {
-                    carried::write(&mut map, Some(metadata), &[])?;
-                }
+                carried::write(&mut map, request.metadata.as_deref(), &[])?;
             }
             Self::SubscribeToTask(request) => id("name", &request.id)?,
             Self::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest {

@@ -50,7 +50,7 @@ pub(crate) fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-fn filled() -> impl Strategy<Value = String> {
+pub(crate) fn filled() -> impl Strategy<Value = String> {
     text().prop_map(|text| if text.is_empty() { "x".to_owned() } else { text })
 }
 
@@ -71,7 +71,7 @@ fn number() -> impl Strategy<Value = Value> {
     prop_oneof![integer.prop_map(Value::from), double.prop_map(Value::from)]
 }
 
-fn value() -> impl Strategy<Value = Value> {
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     let leaf =
         prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), number(), text().prop_map(Value::from)];
     leaf.prop_recursive(4, 24, 4, |inner| {
@@ -82,7 +82,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn object() -> impl Strategy<Value = Option<Box<Struct>>> {
+pub(crate) fn object() -> impl Strategy<Value = Option<Box<Struct>>> {
     option::of(vec((text(), value()), 0..3).prop_map(|members| Box::new(members.into_iter().collect())))
 }
 

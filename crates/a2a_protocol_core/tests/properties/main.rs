@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod any;
+mod v03;
 
 use std::{fmt::Debug, sync::Arc};
 
