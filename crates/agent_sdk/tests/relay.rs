@@ -80,7 +80,7 @@ async fn every_operation_passes_between_two_bindings() {
         let Sent::Task(asking) = client.send("ask").await.unwrap() else { panic!("a message") };
         assert_eq!(asking.task().unwrap().status.state, TaskState::InputRequired);
         let Sent::Task(answered) = asking.reply("this").await.unwrap() else { panic!("a message") };
-        assert_eq!(told(&answered.task().unwrap()), "nobody: this");
+        assert_eq!(told(answered.task().unwrap()), "nobody: this");
 
         let request = SendMessageRequest::new(client.message("hello"));
         let events = client.send_streaming_message(CallContext::new(), request).await.unwrap();
@@ -135,14 +135,14 @@ async fn callers_prove_to_the_agent_who_they_are() {
     assert_eq!(refused.kind(), ErrorKind::Unauthenticated);
     let client = Client::builder().bearer("a-token-that-nobody-guesses").connect(&relay.url).await.unwrap();
     let Sent::Task(task) = client.send("hello").await.unwrap() else { panic!("a message") };
-    assert_eq!(told(&task.task().unwrap()), "alice: hello");
+    assert_eq!(told(task.task().unwrap()), "alice: hello");
     relay.end().await;
 
     // A relay with a credential of its own gives everybody who reaches it the same access.
     let own = Client::builder().bearer("a-token-that-nobody-guesses").connect(&agent.url).await.unwrap();
     let relay = Served::new(Relay::to(own)).await;
     let Sent::Task(task) = relay.client("HTTP+JSON").await.send("hello").await.unwrap() else { panic!("a message") };
-    assert_eq!(told(&task.task().unwrap()), "alice: hello");
+    assert_eq!(told(task.task().unwrap()), "alice: hello");
     relay.end().await;
     agent.end().await;
 }

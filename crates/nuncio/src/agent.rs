@@ -22,10 +22,11 @@ const LONGEST_BLOCKING_CALL: Duration = Duration::from_secs(3600);
 /// # Errors
 /// When there is no agent named, or no card of it to be had.
 pub(crate) async fn card(app: &App) -> Result<(ClientBuilder, CardDocument), Failure> {
-    let reference = app
-        .settings
-        .agent_card
-        .as_deref()
+    card_of(app, app.settings.agent_card.as_deref()).await
+}
+
+async fn card_of(app: &App, reference: Option<&str>) -> Result<(ClientBuilder, CardDocument), Failure> {
+    let reference = reference
         .ok_or_else(|| Failure::usage("no agent is named: give --agent-card (-a), or set A2ACLI_AGENT_CARD"))?;
     let builder = builder(app)?;
     let document = builder.document(reference).await.map_err(|error| app.not_connected(&error))?;
@@ -53,6 +54,17 @@ pub(crate) async fn connect(app: &App, blocking: bool) -> Result<Client, Failure
         ));
     }
     Ok(client)
+}
+
+/// A client of the agent that is relayed to, as patient as its callers may be.
+///
+/// # Errors
+/// Like [`connect`].
+pub(crate) async fn relayed(app: &App, to: Option<&str>) -> Result<Client, Failure> {
+    let (builder, document) = card_of(app, to.or(app.settings.agent_card.as_deref())).await?;
+    let patience = app.settings.timeout.unwrap_or(LONGEST_BLOCKING_CALL);
+    let timeouts = Timeouts { first_byte: patience, idle: patience, ..Timeouts::default() };
+    client(app, builder.timeouts(timeouts).idempotent_sends(false), &document)
 }
 
 /// A client by this card.

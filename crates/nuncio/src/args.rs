@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Demo,
     /// Serve an agent to practise on, until Ctrl-C
     DemoServer(crate::demo::DemoServerArgs),
+    /// Answer for another agent, in every binding, until Ctrl-C
+    Proxy(ProxyArgs),
     /// Send a message to start or continue an interaction
     Send(SendArgs),
     /// Tasks
@@ -69,7 +71,7 @@ impl Command {
 
     /// Whether the command is an agent, and not a call of one: it ends in an order of its own.
     pub(crate) fn is_agent(&self) -> bool {
-        matches!(self, Self::Demo | Self::DemoServer(_))
+        matches!(self, Self::Demo | Self::DemoServer(_) | Self::Proxy(_))
     }
 }
 
@@ -96,6 +98,20 @@ pub(crate) struct CardGetArgs {
 pub(crate) enum ConfigCommand {
     /// Print the effective value of every option and where it comes from
     Show,
+}
+
+/// `proxy`
+#[derive(Args, Debug)]
+pub(crate) struct ProxyArgs {
+    /// The agent to answer for: its host, its URL, or that of its card [default: that of --agent-card]
+    #[arg(long, value_name = "AGENT")]
+    pub(crate) to: Option<String>,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
+    pub(crate) serve: std::net::SocketAddr,
+    /// Where callers reach the proxy, for its card [default: where it listens]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
 }
 
 /// `send`
@@ -334,6 +350,7 @@ mod tests {
             "card get --validate --extended",
             "completion bash",
             "config show",
+            "proxy --to http://h --serve 127.0.0.1:0 --public-url https://p --transport GRPC",
             "task list --status input-required --page-size 5 --page-token t",
             "task subscribe id --stream",
             "task cancel id",

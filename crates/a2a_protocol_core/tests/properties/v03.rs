@@ -139,20 +139,17 @@ fn part(form: JsonDialect) -> BoxedStrategy<Value> {
         members(&[("kind", kind("data")), ("data", Some(data)), ("metadata", metadata)])
     });
     let content = if form == JsonDialect::V0_3 {
-        prop_oneof![
-            base64().prop_map(|bytes| ("bytes", bytes)),
-            any::text().prop_map(|uri| ("uri", uri))
-        ]
-        .boxed()
+        prop_oneof![base64().prop_map(|bytes| ("bytes", bytes)), any::text().prop_map(|uri| ("uri", uri))].boxed()
     } else {
         // Twice, as the official Python SDK does.
         let twice = select(vec!["", "YUdWc2JHOD0=", "QUFBQQ=="]).prop_map(|bytes| ("fileWithBytes", bytes.to_owned()));
         prop_oneof![twice, any::text().prop_map(|uri| ("fileWithUri", uri))].boxed()
     };
-    let file = (content, maybe(), maybe(), metadata()).prop_map(move |((name, content), media_type, filename, metadata)| {
-        let file = members(&[(name, Some(content.into())), ("mimeType", media_type), ("name", filename)]);
-        members(&[("kind", kind("file")), ("file", Some(file)), ("metadata", metadata)])
-    });
+    let file =
+        (content, maybe(), maybe(), metadata()).prop_map(move |((name, content), media_type, filename, metadata)| {
+            let file = members(&[(name, Some(content.into())), ("mimeType", media_type), ("name", filename)]);
+            members(&[("kind", kind("file")), ("file", Some(file)), ("metadata", metadata)])
+        });
     prop_oneof![text, data, file].boxed()
 }
 

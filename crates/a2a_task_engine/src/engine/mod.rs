@@ -19,8 +19,7 @@ use std::{
 
 use a2a_app_ports::{
     AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, Reply, Revision, Scope, Snapshot, Storage,
-    StorageError,
-    TaskId,
+    StorageError, TaskId,
 };
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task};
 

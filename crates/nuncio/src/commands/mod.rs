@@ -3,6 +3,7 @@
 mod card;
 mod completion;
 mod config;
+mod proxy;
 mod push_config;
 mod send;
 mod task;
@@ -24,6 +25,7 @@ pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Show) => config::show(app),
         Command::Demo => crate::demo::tour().await,
         Command::DemoServer(args) => crate::demo::serve(args).await,
+        Command::Proxy(args) => proxy::run(app, args).await,
         Command::Send(args) => send::run(app, args).await,
         Command::Task(TaskCommand::Cancel(args)) => task::cancel(app, args).await,
         Command::Task(TaskCommand::Get(args)) => task::get(app, args).await,

@@ -20,12 +20,18 @@ pub(crate) struct DemoServerArgs {
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
 pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
+    listen(agent::agent(), arguments.listen, "--listen").await
+}
+
+/// Serves an agent until Ctrl-C. The first line on stdout says where.
+pub(crate) async fn listen(agent: agent_sdk::Agent, address: SocketAddr, option: &str) -> Result<(), Failure> {
     let cannot = |error: agent_sdk::ServeError| {
-        let message = format!("cannot serve at {}: {}", arguments.listen, innermost(&error));
-        Failure::new(Code::Internal, message).hint("choose another place with --listen; port 0 takes a free one")
+        let message = format!("cannot serve at {address}: {}", innermost(&error));
+        Failure::new(Code::Internal, message)
+            .hint(format!("choose another place with {option}; port 0 takes a free one"))
     };
     agent_sdk::log_to_stderr();
-    let serving = agent::agent().bind(arguments.listen).await.map_err(cannot)?;
+    let serving = agent.bind(address).await.map_err(cannot)?;
     crate::app::written(announce(&serving.url()))?;
     serving.serve().await;
     Ok(())

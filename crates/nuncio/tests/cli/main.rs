@@ -8,6 +8,7 @@ mod errors;
 mod interact;
 mod output;
 mod poll;
+mod proxy;
 mod push_config;
 mod send;
 mod support;
