@@ -149,7 +149,11 @@ impl Say for TaskStatusUpdateEvent {
         map.serialize_entry("taskId", &self.task_id)?;
         map.serialize_entry("contextId", &self.context_id)?;
         map.serialize_entry("status", &In(&self.status, form))?;
-        map.serialize_entry("final", &is_final(&self.status.state))?;
+        match (form, is_final(&self.status.state)) {
+            // What is not set, in the proto.
+            (Form::Proto, false) => {}
+            (_, is_final) => map.serialize_entry("final", &is_final)?,
+        }
         carried::write(&mut map, self.metadata.as_deref(), &[])?;
         map.end()
     }

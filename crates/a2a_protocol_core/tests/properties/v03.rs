@@ -247,7 +247,7 @@ fn event(form: JsonDialect) -> BoxedStrategy<Value> {
                 ("taskId", Some(task.into())),
                 ("contextId", Some(context.into())),
                 ("status", Some(status)),
-                ("final", Some(is_final.into())),
+                ("final", Some(is_final.into()).filter(|_| is_kind || is_final)),
                 ("metadata", metadata),
             ]);
             under("statusUpdate", update)
