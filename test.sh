@@ -13,6 +13,7 @@ missing=()
 have c++ || missing+=(g++)
 have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3 python3-venv)
 have node && have npm || missing+=(nodejs npm)
+have openssl || missing+=(openssl)
 have flock || missing+=(util-linux)
 if [ ${#missing[@]} -gt 0 ]; then
   root=()

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),
+    /// Receive push notifications: print and verify each, until Ctrl-C
+    Webhook(WebhookArgs),
 }
 
 impl Command {
@@ -69,9 +71,9 @@ impl Command {
         create.into_iter().flat_map(|args| [&args.token, &args.authorization]).flatten().map(String::as_str)
     }
 
-    /// Whether the command is an agent, and not a call of one: it ends in an order of its own.
-    pub(crate) fn is_agent(&self) -> bool {
-        matches!(self, Self::Demo | Self::DemoServer(_) | Self::Proxy(_))
+    /// Whether the command serves, and is not a call: it ends in an order of its own.
+    pub(crate) fn serves(&self) -> bool {
+        matches!(self, Self::Demo | Self::DemoServer(_) | Self::Proxy(_) | Self::Webhook(_))
     }
 }
 
@@ -80,6 +82,10 @@ impl Command {
 pub(crate) enum CardCommand {
     /// Read what an agent says about itself
     Get(CardGetArgs),
+    /// Sign a card
+    Sign(CardSignArgs),
+    /// Verify the signatures of a card: verified, unverifiable or absent; an invalid one fails
+    Verify(CardVerifyArgs),
 }
 
 /// `card get`
@@ -91,6 +97,67 @@ pub(crate) struct CardGetArgs {
     /// Read the card for authenticated callers
     #[arg(long)]
     pub(crate) extended: bool,
+}
+
+/// `card sign`
+#[derive(Args, Debug)]
+pub(crate) struct CardSignArgs {
+    /// The card, as JSON; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) card: String,
+    /// The private key, P-256 or Ed25519, as PEM or JWK
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: std::path::PathBuf,
+    /// The name of the key [default: that of the JWK, else the key's thumbprint]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) kid: Option<String>,
+    /// Where the public key is published
+    #[arg(long, value_name = "URL")]
+    pub(crate) jku: Option<String>,
+    /// Also sign the card as the official Python and JavaScript SDKs read it, where that is different
+    #[arg(long)]
+    pub(crate) for_sdks: bool,
+    /// Where to write the signed card [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<std::path::PathBuf>,
+    /// Where to write the public key, as the key set to be published
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jwks_out: Option<std::path::PathBuf>,
+}
+
+/// `card verify`
+#[derive(Args, Debug)]
+pub(crate) struct CardVerifyArgs {
+    /// Keys to trust: a JSON Web Key Set, a JWK or a public key in PEM; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Vec<std::path::PathBuf>,
+    /// Do not fetch keys from where the card says they are
+    #[arg(long)]
+    pub(crate) no_fetch: bool,
+    /// Fail also if there is no signature
+    #[arg(long)]
+    pub(crate) require: bool,
+}
+
+/// `webhook`
+#[derive(Args, Debug)]
+pub(crate) struct WebhookArgs {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3001")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// The token of the push configuration, which every notification has to carry
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// The sender's keys, one of which has to have signed every notification: a file or the address
+    /// of a JSON Web Key Set
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) keys: Option<String>,
+    /// The address that signatures have to name: that of the push configuration
+    #[arg(long, value_name = "URL", requires = "keys")]
+    pub(crate) audience: Option<String>,
+    /// End after this many accepted notifications
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
 }
 
 /// Commands on the configuration.
@@ -348,6 +415,9 @@ mod tests {
             "send --no-wait hi",
             "task get --watch id --history 3",
             "card get --validate --extended",
+            "card sign --key k.pem --kid a --jku https://h/jwks.json --for-sdks --out o --jwks-out j card.json",
+            "card verify -a h --keys a --keys b --no-fetch --require",
+            "webhook --listen 127.0.0.1:0 --token t --keys k --audience https://h/ --count 1",
             "completion bash",
             "config show",
             "proxy --to http://h --serve 127.0.0.1:0 --public-url https://p --transport GRPC",

@@ -12,6 +12,8 @@ pub(crate) enum Code {
     CardNotFound,
     /// A card that cannot be used.
     CardInvalid,
+    /// A card whose signatures nothing can be said about, or that has none and should.
+    CardUnverifiable,
     /// No connection to the agent.
     Unreachable,
     /// The agent wants credentials and none were given.
@@ -39,6 +41,7 @@ impl Code {
             Self::Usage => "A2ACLI_ERR_USAGE",
             Self::CardNotFound => "A2ACLI_ERR_CARD_NOT_FOUND",
             Self::CardInvalid => "A2ACLI_ERR_CARD_INVALID",
+            Self::CardUnverifiable => "NUNCIO_ERR_CARD_UNVERIFIABLE",
             Self::Unreachable => "A2ACLI_ERR_UNREACHABLE",
             Self::CredentialsMissing => "A2ACLI_ERR_CREDENTIALS_MISSING",
             Self::AuthFailed => "A2ACLI_ERR_AUTH_FAILED",
@@ -63,7 +66,7 @@ impl Code {
     pub(crate) fn exit(self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::CardInvalid | Self::Internal | Self::Agent | Self::Protocol(_) => 1,
+            Self::CardInvalid | Self::CardUnverifiable | Self::Internal | Self::Agent | Self::Protocol(_) => 1,
             Self::Usage => 2,
             Self::CardNotFound | Self::Unreachable => 3,
             Self::CredentialsMissing | Self::AuthFailed => 4,
@@ -143,6 +146,7 @@ mod tests {
             (Code::Usage, "A2ACLI_ERR_USAGE", 2),
             (Code::CardNotFound, "A2ACLI_ERR_CARD_NOT_FOUND", 3),
             (Code::CardInvalid, "A2ACLI_ERR_CARD_INVALID", 1),
+            (Code::CardUnverifiable, "NUNCIO_ERR_CARD_UNVERIFIABLE", 1),
             (Code::Unreachable, "A2ACLI_ERR_UNREACHABLE", 3),
             (Code::CredentialsMissing, "A2ACLI_ERR_CREDENTIALS_MISSING", 4),
             (Code::AuthFailed, "A2ACLI_ERR_AUTH_FAILED", 4),

@@ -112,7 +112,7 @@ fn scanned(arguments: &[OsString]) -> Vec<(&'static str, Vec<String>)> {
 }
 
 fn finish(app: &App, cli: &Cli) -> u8 {
-    let mut builder = match cli.command.is_agent() {
+    let mut builder = match cli.command.serves() {
         true => tokio::runtime::Builder::new_multi_thread(),
         false => tokio::runtime::Builder::new_current_thread(),
     };
@@ -143,7 +143,7 @@ fn finish(app: &App, cli: &Cli) -> u8 {
 
 /// Runs the command until it is done, its time is over, or somebody interrupts it.
 async fn until_done(app: &App, cli: &Cli) -> Result<(), Failure> {
-    if cli.command.is_agent() {
+    if cli.command.serves() {
         return commands::run(app, &cli.command).await;
     }
     tokio::select! {
@@ -154,7 +154,7 @@ async fn until_done(app: &App, cli: &Cli) -> Result<(), Failure> {
     }
 }
 
-async fn after(timeout: Option<Duration>) {
+pub(crate) async fn after(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,
@@ -162,7 +162,7 @@ async fn after(timeout: Option<Duration>) {
 }
 
 /// Ctrl-C, or on Unix the signal to end.
-async fn signalled() {
+pub(crate) async fn signalled() {
     let interrupt = async {
         // Where signals cannot be caught, the system ends the process.
         if tokio::signal::ctrl_c().await.is_err() {

@@ -39,10 +39,14 @@ fn block_with(command: &str) -> &'static str {
 }
 
 fn run(command: &str, port: &str) -> String {
+    run_in(Path::new("."), command, port)
+}
+
+fn run_in(place: &Path, command: &str, port: &str) -> String {
     let directory = Path::new(NUNCIO).parent().unwrap();
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap_or_default());
     let command = command.replace("localhost:3000", &format!("localhost:{port}"));
-    let output = Command::new("sh").args(["-c", &command]).env("PATH", path).output().unwrap();
+    let output = Command::new("sh").args(["-ec", &command]).env("PATH", path).current_dir(place).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{command}\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     printed
@@ -77,6 +81,16 @@ fn nuncio_commands_work_as_printed() {
     let json: serde_json::Value = serde_json::from_str(json).unwrap();
     assert_eq!(json["task"]["status"]["state"], "TASK_STATE_COMPLETED");
     assert!(help.contains("demo-server"), "{help}");
+}
+
+#[test]
+fn a_card_is_signed_and_verified_as_printed() {
+    let server = Server::start();
+    let place = std::env::temp_dir().join(format!("nuncio-readme-{}", std::process::id()));
+    std::fs::create_dir_all(&place).unwrap();
+    let printed = run_in(&place, block_with("nuncio card sign"), &server.1);
+    std::fs::remove_dir_all(&place).unwrap();
+    assert!(printed.starts_with("Signatures: verified\n"), "{printed}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod proxy;
 mod push_config;
 mod send;
 mod task;
+mod webhook;
 
 use crate::{
     app::App,
@@ -21,6 +22,8 @@ use crate::{
 pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
     match command {
         Command::Card(CardCommand::Get(args)) => card::get(app, *args).await,
+        Command::Card(CardCommand::Sign(args)) => card::sign(app, args),
+        Command::Card(CardCommand::Verify(args)) => card::verify(app, args).await,
         Command::Completion { shell } => completion::print(app, *shell),
         Command::Config(ConfigCommand::Show) => config::show(app),
         Command::Demo => crate::demo::tour().await,
@@ -37,5 +40,6 @@ pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
             PushConfigCommand::List(args) => push_config::list(app, args).await,
         },
         Command::Task(TaskCommand::Subscribe(args)) => task::subscribe(app, args).await,
+        Command::Webhook(args) => webhook::run(app, args).await,
     }
 }

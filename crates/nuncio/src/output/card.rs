@@ -1,11 +1,20 @@
 //! An agent card as text.
 
-use a2a_protocol_core::{AgentCard, AgentInterface, OAuthFlows, SecurityRequirement, SecurityScheme};
+use a2a_protocol_core::{
+    AgentCard, AgentInterface, OAuthFlows, SecurityRequirement, SecurityScheme,
+    signing::{Form, KeySource, Verdict, Verified},
+};
 
 use super::Fields;
 
 /// The card; `selected` is the interface that calls would go to.
-pub(crate) fn card(fields: &mut Fields, card: &AgentCard, selected: Option<&AgentInterface>, verbose: bool) {
+pub(crate) fn card(
+    fields: &mut Fields,
+    card: &AgentCard,
+    selected: Option<&AgentInterface>,
+    verdict: &Verdict,
+    verbose: bool,
+) {
     fields.field("Name", &card.name);
     fields.field("Description", &card.description);
     fields.field("Version", &card.version);
@@ -48,11 +57,35 @@ pub(crate) fn card(fields: &mut Fields, card: &AgentCard, selected: Option<&Agen
             }
         }
     }
-    let signatures = match card.signatures.len() {
-        0 => "absent".to_owned(),
-        count => format!("{count}, not verified"),
-    };
-    fields.field("Signatures", &signatures);
+    fields.field("Signatures", &self::verdict(verdict));
+}
+
+/// What the signatures of a card prove, in a sentence.
+pub(crate) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Absent => "absent".to_owned(),
+        Verdict::Verified(by) => format!("verified by {} ({}, {})", by.kid, by.algorithm, source(by)),
+        Verdict::Invalid(why) => format!("invalid: {why}"),
+        Verdict::Unverifiable(why) => format!("unverifiable: {why}"),
+        _ => "unverifiable".to_owned(),
+    }
+}
+
+/// Where the key came from.
+pub(crate) fn source(by: &Verified) -> String {
+    match &by.source {
+        KeySource::Fetched(url) => format!("key from {url}"),
+        _ => "trusted key".to_owned(),
+    }
+}
+
+/// What a signature covers, in a word.
+pub(crate) fn form(form: Form) -> &'static str {
+    match form {
+        Form::Served => "served",
+        Form::Pruned => "pruned",
+        _ => "specified",
+    }
 }
 
 fn interface(interface: &AgentInterface) -> String {
@@ -112,7 +145,8 @@ mod tests {
         }))
         .unwrap();
         let mut fields = Fields::new();
-        super::card(&mut fields, &card, card.supported_interfaces.first(), false);
+        let verdict = Verdict::Unverifiable("no key".to_owned());
+        super::card(&mut fields, &card, card.supported_interfaces.first(), &verdict, false);
         let expected = "\
 Name: Echo
 Description: Says it back
@@ -129,7 +163,7 @@ Input Modes: text/plain
 Output Modes: text/plain, image/png
 Skill: echo: Echo
 Skill Description: Echoes
-Signatures: 1, not verified
+Signatures: unverifiable: no key
 ";
         assert_eq!(fields.as_str(), expected);
     }

@@ -57,9 +57,18 @@ impl Console {
     /// # Errors
     /// When stdout is closed.
     pub(crate) fn json(&self, value: &impl Serialize) -> io::Result<()> {
-        let mut text = if self.stream { serde_json::to_string(value) } else { serde_json::to_string_pretty(value) }?;
-        text.push('\n');
-        self.write(&text)
+        if self.stream {
+            return self.json_line(value);
+        }
+        self.write(&format!("{}\n", serde_json::to_string_pretty(value)?))
+    }
+
+    /// Writes a result as one line of JSON, because others follow.
+    ///
+    /// # Errors
+    /// When stdout is closed.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> io::Result<()> {
+        self.write(&format!("{}\n", serde_json::to_string(value)?))
     }
 
     /// Writes fields and blocks of text.

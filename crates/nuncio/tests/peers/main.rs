@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod our_client;
+mod signing;
 mod their_clients;
 
 use std::{

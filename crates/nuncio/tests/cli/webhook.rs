@@ -1,0 +1,131 @@
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, ChildStdout},
+};
+
+use a2a_app_ports::{PushOutcome, PushRequest, PushTransport as _};
+use a2a_http_client::{Guard, native::Webhooks};
+use a2a_protocol_core::signing::{SigningKey, TOKEN_HEADER};
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::support::{Agent, Nuncio, Run, status};
+
+/// A running `nuncio webhook`.
+struct Webhook {
+    process: Child,
+    stdout: BufReader<ChildStdout>,
+    url: String,
+}
+
+impl Webhook {
+    fn start(nuncio: &Nuncio, arguments: &[&str]) -> Self {
+        let mut process = nuncio.spawn(&[&["webhook", "--listen", "127.0.0.1:0"][..], arguments].concat());
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let url = match serde_json::from_str::<Value>(&first) {
+            Ok(line) => line["url"].as_str().unwrap().to_owned(),
+            Err(_) => first.trim().strip_prefix("URL: ").unwrap().to_owned(),
+        };
+        Self { process, stdout, url }
+    }
+
+    /// What it printed after the first line, once it has ended.
+    fn end(mut self) -> Run {
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut self.stdout, &mut rest).unwrap();
+        let run = Run::of(self.process);
+        Run { stdout: rest, ..run }
+    }
+}
+
+fn sender() -> Webhooks {
+    Webhooks::new(Guard::default().allow_local_networks(true)).unwrap()
+}
+
+async fn send(webhooks: &Webhooks, url: &str, token: Option<&'static str>, body: &Value) -> PushOutcome {
+    let mut headers = HeaderMap::new();
+    if let Some(token) = token {
+        headers.insert(TOKEN_HEADER, HeaderValue::from_static(token));
+    }
+    webhooks.deliver(PushRequest { url: url.to_owned(), headers, body: body.to_string().into() }).await
+}
+
+fn answered(status: u16) -> PushOutcome {
+    PushOutcome::Retry { after: None, reason: format!("the webhook answered {status}") }
+}
+
+#[tokio::test]
+async fn notifications_are_printed_until_as_many_have_come_as_were_asked_for() {
+    let webhook = Webhook::start(&Nuncio::new(), &["--count", "2"]);
+    for state in ["WORKING", "COMPLETED"] {
+        assert_eq!(send(&sender(), &webhook.url, None, &status(state)).await, PushOutcome::Delivered);
+    }
+    let run = webhook.end().exits(0);
+    run.says("Event: status").says("Task ID: t").says("State: TASK_STATE_WORKING").says("State: TASK_STATE_COMPLETED");
+}
+
+#[tokio::test]
+async fn in_json_every_notification_is_a_line_accepted_or_not() {
+    let webhook = Webhook::start(&Nuncio::new(), &["--count", "1", "--token", "right", "-o", "json"]);
+    assert_eq!(send(&sender(), &webhook.url, None, &status("WORKING")).await, answered(401));
+    assert_eq!(send(&sender(), &webhook.url, Some("wrong"), &status("WORKING")).await, answered(401));
+    assert_eq!(send(&sender(), &webhook.url, Some("right"), &json!([])).await, answered(400));
+    assert_eq!(send(&sender(), &webhook.url, Some("right"), &status("WORKING")).await, PushOutcome::Delivered);
+    let run = webhook.end().exits(0);
+    let lines = run.jsonl();
+    assert_eq!(lines[0], json!({"accepted": false, "status": 401, "reason": "the token is missing or wrong"}));
+    assert_eq!(lines[2]["status"], 400);
+    assert_eq!(lines[3]["accepted"], true);
+    assert_eq!(lines[3]["event"]["statusUpdate"]["status"]["state"], "TASK_STATE_WORKING");
+    assert_eq!((lines.len(), &lines[3]["claims"]), (4, &Value::Null));
+}
+
+#[tokio::test]
+async fn signatures_are_verified_by_keys_from_a_file_or_an_address() {
+    let key = SigningKey::es256(&[7; 32]).unwrap();
+    let signed = sender().signed_by(key, Some("https://agent.example".to_owned()));
+    let keys = serde_json::to_string(&signed.keys()).unwrap();
+    let jwks = Agent::without_card(200, keys.clone().leak());
+    let nuncio = Nuncio::new().file("work/jwks.json", &keys);
+    for place in ["jwks.json", &jwks.url] {
+        let webhook = Webhook::start(&nuncio, &["--count", "1", "--keys", place, "-o", "json"]);
+        assert_eq!(send(&sender(), &webhook.url, None, &status("WORKING")).await, answered(401));
+        assert_eq!(send(&signed, &webhook.url, None, &status("WORKING")).await, PushOutcome::Delivered);
+        let url = webhook.url.clone();
+        let lines = webhook.end().exits(0).jsonl();
+        assert_eq!(lines[0]["reason"], "there is no signature");
+        assert_eq!(lines[1]["claims"]["iss"], "https://agent.example");
+        assert_eq!(lines[1]["claims"]["aud"], json!(url));
+    }
+    // Somebody else's notification.
+    let webhook = Webhook::start(
+        &nuncio,
+        &["--count", "1", "--keys", "jwks.json", "--audience", "https://me/", "--timeout", "1s"],
+    );
+    assert_eq!(send(&signed, &webhook.url, None, &status("WORKING")).await, answered(401));
+    let run = webhook.end().exits(5);
+    assert!(run.stderr.contains("rejected with 401: the signature is for another receiver"), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_notification_that_nobody_prints_is_not_accepted() {
+    let webhook = Webhook::start(&Nuncio::new(), &["--count", "1"]);
+    let sender = sender();
+    let body = status("WORKING");
+    let sends: Vec<_> = (0..8).map(|_| send(&sender, &webhook.url, None, &body)).collect();
+    let outcomes = futures::future::join_all(sends).await;
+    let delivered = outcomes.iter().filter(|outcome| **outcome == PushOutcome::Delivered).count();
+    let run = webhook.end().exits(0);
+    assert_eq!((delivered, run.stdout.matches("Event: status").count()), (1, 1), "{outcomes:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_well() {
+    let webhook = Webhook::start(&Nuncio::new(), &[]);
+    let id = webhook.process.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    webhook.end().exits(0);
+}
