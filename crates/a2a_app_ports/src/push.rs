@@ -1,6 +1,6 @@
 //! How webhooks are called.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use a2a_protocol_core::Error;
 use bytes::Bytes;
@@ -69,6 +69,16 @@ pub trait PushTransport: Send + Sync {
 
     /// Posts a notification once.
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome>;
+}
+
+impl<T: PushTransport + ?Sized> PushTransport for Arc<T> {
+    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+        (**self).check(url)
+    }
+
+    fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
+        (**self).deliver(request)
+    }
 }
 
 #[cfg(test)]

@@ -503,15 +503,42 @@ async fn a_handler_is_not_held_up_by_a_webhook() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_of_an_old_version_cannot_configure_webhooks() {
+async fn callers_of_the_old_version_are_told_the_task_as_it_is_in_their_dialect() {
     let setting = Setting::new(worker());
-    let asked = setting.send(request("m", "one")).await;
-    let mut context = CallContext::new();
-    context.version = ProtocolVersion::V0_3;
-    let mut config = config(HOOK);
-    config.task_id = Some(asked.id.to_string());
-    let error = setting.engine.create_task_push_notification_config(context.clone(), config).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnsupportedOperation);
-    let error = setting.engine.send_message(context, pushed(request("m2", "one"), HOOK)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnsupportedOperation);
+    let mut old = CallContext::new();
+    old.version = ProtocolVersion::V0_3;
+    let sent = setting.engine.send_message(old.clone(), pushed(request("m1", "one"), HOOK)).await;
+    let begun = task(sent);
+    // It needs no id: there is one configuration a task, and this takes its place.
+    let mut config = config(OTHER);
+    config.task_id = Some(begun.id.to_string());
+    let created = setting.engine.create_task_push_notification_config(old, config).await.unwrap();
+    assert_eq!(created.id.as_deref(), Some(&*begun.id));
+    setting.send(follow_up(&begun.id, "m2", "end")).await;
+    idle(&setting.engine).await;
+    let row = &rows(&*setting.storage, &begun).await[0];
+    assert_eq!((row.version, row.cursor), (ProtocolVersion::V0_3, 8));
+    let tries = [setting.webhooks.tries(HOOK), setting.webhooks.tries(OTHER)].concat();
+    let mut told = Vec::new();
+    for notice in &tries {
+        assert_eq!(notice.header("content-type"), Some("application/json"));
+        assert_eq!(notice.header("a2a-version"), Some("0.3"));
+        let task: serde_json::Value = serde_json::from_slice(&notice.request.body).unwrap();
+        assert_eq!((&task["kind"], &task["id"]), (&"task".into(), &(*begun.id).into()));
+        let words: Vec<_> =
+            task["artifacts"].as_array().into_iter().flatten().map(|artifact| &artifact["parts"][0]["text"]).collect();
+        told.push(format!("{} {words:?}", task["status"]["state"].as_str().unwrap()));
+    }
+    let one = "[String(\"one\")]";
+    let both = "[String(\"one\"), String(\"end\")]";
+    let expected = [
+        "submitted []".to_owned(),
+        "working []".to_owned(),
+        format!("working {one}"),
+        format!("input-required {one}"),
+        format!("working {one}"),
+        format!("working {both}"),
+        format!("completed {both}"),
+    ];
+    assert_eq!(told, expected);
 }

@@ -2,7 +2,9 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use a2a_app_ports::{AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, Storage};
+use a2a_app_ports::{
+    AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, PushTransport, Storage,
+};
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
 use a2a_task_engine::{Engine, EngineOptions};
@@ -27,6 +29,7 @@ pub struct Agent {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) extensions: Vec<Registered>,
     pub(crate) extended_card: Option<Arc<MakeCard>>,
+    pub(crate) push: Option<Arc<dyn PushTransport>>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
     pub(crate) engine: EngineOptions,
     server: ServerOptions,
@@ -54,6 +57,7 @@ impl Agent {
             authenticator: None,
             extensions: Vec::new(),
             extended_card: None,
+            push: None,
             storage: None,
             engine: EngineOptions::default(),
             server: ServerOptions::default(),
@@ -153,6 +157,30 @@ impl Agent {
     #[must_use]
     pub fn extension(mut self, extension: impl Extension + 'static) -> Self {
         self.extensions.push(Registered::new(extension));
+        self
+    }
+
+    /// Sends push notifications, which the card then declares (section 4.3), by this transport. The
+    /// one of the client calls webhooks over HTTP, and none that lie in networks of its own unless
+    /// told to:
+    ///
+    /// ```
+    /// # use agent_sdk::prelude::*;
+    /// # #[cfg(feature = "a2a-client")]
+    /// # fn push(agent: Agent) -> Result<Agent, agent_sdk::client::TransportError> {
+    /// use agent_sdk::client::{Guard, native::Webhooks};
+    ///
+    /// # Ok(
+    /// agent.push(Webhooks::new(Guard::default())?)
+    /// # )
+    /// # }
+    /// ```
+    ///
+    /// How long a webhook is tried that does not answer, `push` of [`EngineOptions`] says.
+    #[must_use]
+    pub fn push(mut self, transport: impl PushTransport + 'static) -> Self {
+        self.card.capabilities.push_notifications = Some(true);
+        self.push = Some(Arc::new(transport));
         self
     }
 

@@ -31,6 +31,7 @@ impl Assembly {
             authenticator,
             extensions,
             extended_card,
+            push,
             storage,
             engine: options,
             ..
@@ -45,15 +46,20 @@ impl Assembly {
         // What something else can answer, it alone knows.
         let answered = service.is_none().then(|| skills.iter().map(|skill| skill.id().to_owned()).collect());
         let (verifier, declared, extends) = (authenticator.clone(), extensions.clone(), extended_card.is_some());
+        let pushes = push.is_some();
         card.complete_with(first, move |card| {
             declared.iter().for_each(|extension| extension.declare(card));
             if extends {
                 card.capabilities.extended_agent_card.get_or_insert(true);
             }
             let mut findings = Vec::new();
-            // Something else that answers may look at credentials by itself.
+            // Something else that answers looks at credentials and tells webhooks by itself.
+            if answered.is_some() {
+                let promises = *card.capabilities.push_notifications.get_or_insert(pushes);
+                findings.extend((promises && !pushes).then(undelivered));
+            }
             if answered.is_some() || verifier.is_some() {
-                findings = auth::complete(card, verifier.as_deref());
+                findings.extend(auth::complete(card, verifier.as_deref()));
             }
             findings.extend(answered.iter().flat_map(|answered| unanswered(card, answered)));
             findings
@@ -63,7 +69,11 @@ impl Assembly {
             Some(service) => (service, None),
             None => {
                 let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
-                let engine = Engine::new(card.clone(), skills, storage, None, host, options);
+                let spawner = host.spawner.clone();
+                let engine = Engine::new(card.clone(), skills, storage, push, host, options);
+                if pushes {
+                    spawner.spawn(Box::pin(resume_pushes(engine.clone())));
+                }
                 (Arc::new(engine.clone()) as Arc<dyn AgentService>, Some(engine))
             }
         };
@@ -78,9 +88,22 @@ impl Assembly {
     }
 }
 
+async fn resume_pushes(engine: Engine) {
+    if let Err(error) = engine.resume_pushes().await {
+        tracing::error!(%error, cause = error.cause(), "cannot take up the push notifications of before");
+    }
+}
+
 fn repeated(skills: &[AgentSkill]) -> Option<&str> {
     let ids = || skills.iter().map(|skill| skill.id.as_str());
     ids().enumerate().find(|(index, id)| ids().take(*index).any(|earlier| earlier == *id)).map(|(_, id)| id)
+}
+
+fn undelivered() -> FieldViolation {
+    FieldViolation {
+        field: "capabilities.pushNotifications".to_owned(),
+        description: "is declared, but nothing delivers them: see Agent::push".to_owned(),
+    }
 }
 
 /// The skills of a card that takes over which nobody is there to answer.

@@ -53,7 +53,7 @@ pub use {
         Cors, Lifecycle, ServerOptions,
         native::{ConnectionOptions, Tls, host},
     },
-    a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage},
+    a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage, PushOptions},
     agent::{Agent, ServeError},
     auth::{Authenticated, Tokens},
     logging::log_to_stderr,

@@ -10,6 +10,7 @@ mod cards;
 mod extensions;
 mod lists;
 mod once;
+mod push;
 mod refusals;
 mod send;
 mod streams;

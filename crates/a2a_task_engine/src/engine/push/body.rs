@@ -1,8 +1,9 @@
 //! What a webhook is sent.
 
+use std::sync::Arc;
+
 use a2a_app_ports::{PushConfigRow, PushRequest};
-use a2a_protocol_core::{AuthenticationInfo, Error, ErrorKind, ProtocolVersion, StreamResponse, VERSION_HEADER};
-use bytes::Bytes;
+use a2a_protocol_core::{AuthenticationInfo, Error, InDialect, JsonDialect, StreamResponse, Task, VERSION_HEADER};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{AUTHORIZATION, CONTENT_TYPE},
@@ -11,30 +12,29 @@ use http::{
 /// The header that carries the token of a configuration.
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-a2a-notification-token");
 
-/// Whether webhooks can be told in the dialect of a version.
-pub(super) fn is_written(version: ProtocolVersion) -> Result<(), Error> {
-    match version {
-        ProtocolVersion::V1_0 => Ok(()),
-        other => Err(Error::new(
-            ErrorKind::UnsupportedOperation,
-            format!("push notifications are not supported in version {other}"),
-        )),
-    }
+/// What a webhook is told.
+#[derive(Clone, Debug)]
+pub(super) enum Notice {
+    /// What has happened: in version 1.0.
+    Event(StreamResponse),
+    /// The task as it is after that: in version 0.3, which knows nothing else.
+    Task(Arc<Task>),
 }
 
-/// An event in the dialect of a version, with its content type.
-fn body(version: ProtocolVersion, event: &StreamResponse) -> Result<(&'static str, Bytes), Error> {
-    is_written(version)?;
-    let json = serde_json::to_vec(event).map_err(Error::internal)?;
-    Ok(("application/a2a+json", json.into()))
+/// A notice in the dialect of its version, with its content type.
+fn body(notice: &Notice) -> serde_json::Result<(&'static str, Vec<u8>)> {
+    Ok(match notice {
+        Notice::Event(event) => ("application/a2a+json", serde_json::to_vec(event)?),
+        Notice::Task(task) => ("application/json", serde_json::to_vec(&InDialect(JsonDialect::V0_3, task))?),
+    })
 }
 
-/// The request that tells a webhook of an event (section 4.3.3).
+/// The request by which a webhook is told (section 4.3.3).
 ///
 /// # Errors
 /// When the configuration holds what no header can carry, which is refused where it is created.
-pub(super) fn request(row: &PushConfigRow, event: &StreamResponse) -> Result<PushRequest, Error> {
-    let (content_type, body) = body(row.version, event)?;
+pub(super) fn request(row: &PushConfigRow, notice: &Notice) -> Result<PushRequest, Error> {
+    let (content_type, body) = body(notice).map_err(Error::internal)?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(VERSION_HEADER, HeaderValue::from_static(row.version.as_str()));
@@ -46,7 +46,7 @@ pub(super) fn request(row: &PushConfigRow, event: &StreamResponse) -> Result<Pus
     if let Some(token) = row.config.token.as_ref().filter(|token| !token.is_empty()) {
         headers.insert(TOKEN_HEADER, secret(token)?);
     }
-    Ok(PushRequest { url: row.config.url.clone(), headers, body })
+    Ok(PushRequest { url: row.config.url.clone(), headers, body: body.into() })
 }
 
 fn secret(text: &str) -> Result<HeaderValue, Error> {

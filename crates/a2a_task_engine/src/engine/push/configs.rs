@@ -10,7 +10,6 @@ use a2a_protocol_core::{
     TaskPushNotificationConfig,
 };
 
-use super::body;
 use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, tokens};
 
 impl Shared {
@@ -130,7 +129,6 @@ impl Shared {
         mut config: TaskPushNotificationConfig,
         prefix: &str,
     ) -> Result<PushConfigRow, Error> {
-        body::is_written(version)?;
         let Some(transport) = &self.push else { return Err(push_not_supported()) };
         transport.check(&config.url).await.map_err(|error| within(prefix, error))?;
         if config.id.as_ref().is_none_or(String::is_empty) {

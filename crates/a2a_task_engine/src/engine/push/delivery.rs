@@ -3,10 +3,14 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, PushOutcome, PushTransport, Revision, StorageError};
-use a2a_protocol_core::{EventKind, ProtocolVersion, StreamResponse, Timestamp, log};
+use a2a_protocol_core::{EventKind, ProtocolVersion, StreamResponse, Task, Timestamp, log};
 use futures::future::{Either, select};
 
-use super::{STORAGE_RETRY, body, state::Delivering};
+use super::{
+    STORAGE_RETRY,
+    body::{self, Notice},
+    state::Delivering,
+};
 use crate::engine::{READ_AT_ONCE, Shared, live::Live, run::Chain};
 
 /// A cursor over a task's log that tells a webhook what it reads. Where it is, it stores after every
@@ -85,11 +89,11 @@ impl Delivery {
             return Ok(Step::Done);
         }
         let Some((place, event)) = self.ahead.front() else { return Ok(Step::More) };
-        let request = match row.version {
-            ProtocolVersion::V0_3 => body::request(&row, &self.task_as_of(*place).await?),
-            _ => body::request(&row, event),
+        let notice = match row.version {
+            ProtocolVersion::V0_3 => Notice::Task(self.task_as_of(*place).await?),
+            _ => Notice::Event(event.clone()),
         };
-        let outcome = match request {
+        let outcome = match body::request(&row, &notice) {
             Ok(request) => transport.deliver(request).await,
             Err(error) => PushOutcome::Refused { reason: error.message().to_owned() },
         };
@@ -146,15 +150,14 @@ impl Delivery {
         Ok(true)
     }
 
-    /// For webhooks that are told the task instead of what has happened to it.
-    async fn task_as_of(&self, place: Revision) -> Result<StreamResponse, StorageError> {
+    async fn task_as_of(&self, place: Revision) -> Result<Arc<Task>, StorageError> {
         let PushConfigKey { scope, task, .. } = &self.key;
         let storage = &self.engine.storage;
         let snapshot = match storage.snapshot_at(scope, *task, place).await? {
             Some(then) => Some(then),
             None => storage.snapshot(scope, *task).await?,
         };
-        Ok(StreamResponse::Task(snapshot.ok_or(StorageError::NotFound)?.task))
+        Ok(snapshot.ok_or(StorageError::NotFound)?.task)
     }
 
     /// Notes that everything up to this place has been told.
