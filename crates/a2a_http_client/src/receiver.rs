@@ -8,10 +8,11 @@ use std::{
 };
 
 use a2a_protocol_core::{
-    Error, StreamResponse, Timestamp, read_response,
+    Error, JsonDialect, ProtocolVersion, Spoken as _, StreamResponse, Timestamp,
     signing::{DELIVERY_LIFETIME, DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, TOKEN_HEADER},
 };
 use http::{HeaderMap, StatusCode, header};
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{KeyFetcher, Secret};
 
@@ -57,6 +58,8 @@ struct State {
 pub struct Delivery {
     /// What happened to the task.
     pub event: StreamResponse,
+    /// The version it was told in. In 0.3 it is always the whole task.
+    pub version: ProtocolVersion,
     /// What its signature asserts, where signatures are checked.
     pub claims: Option<DeliveryClaims>,
 }
@@ -71,7 +74,7 @@ pub enum Rejected {
     Signature(NotVerified),
     /// The sender's keys could not be fetched; a later try may succeed.
     Keys(Error),
-    /// The body is no StreamResponse.
+    /// The body is no StreamResponse, nor a task of 0.3.
     Body(Error),
 }
 
@@ -139,8 +142,9 @@ impl Receiver {
             Some(Keys::Given(keys)) => Some(self.verify(headers, body, keys, now).map_err(Rejected::Signature)?),
             Some(Keys::At(url, fetcher)) => Some(self.verify_by_fetched(headers, body, now, url, fetcher).await?),
         };
-        let event = read_response(body).map_err(Rejected::Body)?;
-        Ok(Delivery { event, claims })
+        let dialect = dialect(body);
+        let event = StreamResponse::read_in(dialect, body).map_err(Rejected::Body)?;
+        Ok(Delivery { event, version: dialect.version(), claims })
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Rejected> {
@@ -197,6 +201,18 @@ impl Receiver {
             None => Ok(claims),
             Some(_) => Err(NotVerified::Replayed),
         }
+    }
+}
+
+/// What is sent for a configuration of 0.3 says what `kind` of thing it is.
+fn dialect(body: &[u8]) -> JsonDialect {
+    #[derive(Deserialize)]
+    struct Peek {
+        kind: Option<IgnoredAny>,
+    }
+    match serde_json::from_slice(body) {
+        Ok(Peek { kind: Some(_) }) => JsonDialect::V0_3,
+        _ => JsonDialect::V1_0,
     }
 }
 

@@ -11,7 +11,7 @@ use a2a_http_client::{
     native::{self, Webhooks},
 };
 use a2a_protocol_core::{
-    StreamResponse, Timestamp,
+    ProtocolVersion, StreamResponse, TaskState, Timestamp,
     signing::{DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, SigningKey, TOKEN_HEADER},
 };
 use bytes::Bytes;
@@ -74,6 +74,15 @@ async fn what_is_no_notification_is_rejected() {
         assert!(matches!(rejected, Rejected::Body(_)) && status(&rejected) == 400, "{rejected:?}");
         assert!(rejected.to_string().starts_with(start), "{rejected}");
     }
+}
+
+#[tokio::test]
+async fn a_task_of_0_3_is_read_too() {
+    let body = br#"{"kind":"task","id":"t","contextId":"c","status":{"state":"input-required"}}"#;
+    let delivery = Receiver::default().receive(&HeaderMap::new(), body, now()).await.unwrap();
+    let StreamResponse::Task(task) = &delivery.event else { panic!("{delivery:?}") };
+    assert_eq!((&*task.id, &task.status.state), ("t", &TaskState::InputRequired));
+    assert_eq!(delivery.version, ProtocolVersion::V0_3);
 }
 
 #[tokio::test]

@@ -134,7 +134,9 @@ fn timed_out(app: &App, count: u64) -> Failure {
 fn print(app: &App, outcome: &Result<Delivery, Rejected>) -> Result<(), Failure> {
     match outcome {
         Ok(delivery) if app.console.is_json() => {
-            let line = json!({"accepted": true, "event": delivery.event, "claims": delivery.claims});
+            let version = delivery.version.as_str();
+            let line =
+                json!({"accepted": true, "version": version, "event": delivery.event, "claims": delivery.claims});
             written(app.console.json_line(&line))
         }
         Ok(delivery) => {

@@ -79,7 +79,7 @@ async fn in_json_every_notification_is_a_line_accepted_or_not() {
     assert_eq!(lines[2]["status"], 400);
     assert_eq!(lines[3]["accepted"], true);
     assert_eq!(lines[3]["event"]["statusUpdate"]["status"]["state"], "TASK_STATE_WORKING");
-    assert_eq!((lines.len(), &lines[3]["claims"]), (4, &Value::Null));
+    assert_eq!((lines.len(), &lines[3]["version"], &lines[3]["claims"]), (4, &json!("1.0"), &Value::Null));
 }
 
 #[tokio::test]
