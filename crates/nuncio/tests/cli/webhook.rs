@@ -5,11 +5,15 @@ use std::{
 
 use a2a_app_ports::{PushOutcome, PushRequest, PushTransport as _};
 use a2a_http_client::{Guard, native::Webhooks};
-use a2a_protocol_core::signing::{SigningKey, TOKEN_HEADER};
+use a2a_protocol_core::{
+    SendMessageConfiguration, SendMessageRequest, TaskPushNotificationConfig,
+    signing::{SigningKey, TOKEN_HEADER},
+};
+use agent_sdk::prelude::*;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 
-use crate::support::{Agent, Nuncio, Run, status};
+use crate::support::{self, Nuncio, Run, status};
 
 /// A running `nuncio webhook`.
 struct Webhook {
@@ -87,7 +91,7 @@ async fn signatures_are_verified_by_keys_from_a_file_or_an_address() {
     let key = SigningKey::es256(&[7; 32]).unwrap();
     let signed = sender().signed_by(key, Some("https://agent.example".to_owned()));
     let keys = serde_json::to_string(&signed.keys()).unwrap();
-    let jwks = Agent::without_card(200, keys.clone().leak());
+    let jwks = support::Agent::without_card(200, keys.clone().leak());
     let nuncio = Nuncio::new().file("work/jwks.json", &keys);
     for place in ["jwks.json", &jwks.url] {
         let webhook = Webhook::start(&nuncio, &["--count", "1", "--keys", place, "-o", "json"]);
@@ -119,6 +123,46 @@ async fn a_notification_that_nobody_prints_is_not_accepted() {
     let delivered = outcomes.iter().filter(|outcome| **outcome == PushOutcome::Delivered).count();
     let run = webhook.end().exits(0);
     assert_eq!((delivered, run.stdout.matches("Event: status").count()), (1, 1), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_agents_notifications_are_received_in_order_and_verified() {
+    struct Steps;
+    impl MessageHandler for Steps {
+        async fn handle(&self, _: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+            task.working("on it").await?;
+            task.reply("done").await
+        }
+    }
+    let webhooks = sender().signed_by(SigningKey::es256(&[3; 32]).unwrap(), None);
+    let nuncio = Nuncio::new().file("work/jwks.json", &serde_json::to_string(&webhooks.keys()).unwrap());
+    let agent = Agent::new("Steps", "Takes two").skill(Skill::new("s", "Steps"), Steps).push(webhooks);
+    let serving = agent.bind("127.0.0.1:0").await.unwrap();
+    let client = serving.url();
+    tokio::spawn(serving.serve());
+    let client = Client::builder().connect(&client).await.unwrap();
+
+    let arguments = ["--count", "3", "--token", "secret", "--keys", "jwks.json", "-o", "json"];
+    let webhook = Webhook::start(&nuncio, &arguments);
+    let mut config = TaskPushNotificationConfig::default();
+    (config.url, config.token) = (webhook.url.clone(), Some("secret".to_owned()));
+    let mut request = SendMessageRequest::new(Message::user("m", "go"));
+    request.configuration = Some(SendMessageConfiguration::default());
+    request.configuration.as_mut().unwrap().task_push_notification_config = Some(config);
+    client.send_message(CallContext::new(), request).await.unwrap();
+
+    let lines = tokio::task::spawn_blocking(|| webhook.end()).await.unwrap().exits(0).jsonl();
+    let states: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            assert_eq!(line["accepted"], true, "{line}");
+            assert!(line["claims"]["jti"].is_string());
+            let event = &line["event"];
+            let state = event.pointer("/task/status/state").or(event.pointer("/statusUpdate/status/state"));
+            state.unwrap().as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(states, ["TASK_STATE_SUBMITTED", "TASK_STATE_WORKING", "TASK_STATE_COMPLETED"]);
 }
 
 #[cfg(unix)]
