@@ -42,7 +42,7 @@ pub fn write_in(dialect: JsonDialect, call: &Call) -> Result<HttpCall, Error> {
     };
     let mut target = String::new();
     if let Some(tenant) = call.tenant().filter(|tenant| !tenant.is_empty()) {
-        if is_reserved(tenant) {
+        if is_reserved(tenant) || (dialect.form().is_some() && tenant == "v1") {
             return Err(Error::invalid("tenant", format!("{tenant:?} begins a path of the protocol")));
         }
         push_segment(&mut target, "tenant", tenant)?;

@@ -330,6 +330,10 @@ proptest! {
     #[test]
     fn calls_come_back_over_json_rpc(call in any::call()) {
         let Some(method) = call.method() else { return Ok(()) };
+        // Without the id of a configuration, the first one is asked for.
+        if matches!(&call, Call::GetTaskPushNotificationConfig(request) if request.id.is_empty()) {
+            return Ok(());
+        }
         let Ok(params) = JsonDialect::V0_3.params(&call) else { return Ok(()) };
         // Parts that cannot be said.
         let Ok(params) = serde_json::value::to_raw_value(&params) else { return Ok(()) };
