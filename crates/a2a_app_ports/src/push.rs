@@ -69,6 +69,12 @@ pub trait PushTransport: Send + Sync {
 
     /// Posts a notification once.
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome>;
+
+    /// The keys by which receivers verify who has signed a notification, to be published: a JSON Web
+    /// Key Set (RFC 7517). None where nothing is signed.
+    fn published_keys(&self) -> Option<String> {
+        None
+    }
 }
 
 impl<T: PushTransport + ?Sized> PushTransport for Arc<T> {
@@ -78,6 +84,10 @@ impl<T: PushTransport + ?Sized> PushTransport for Arc<T> {
 
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
         (**self).deliver(request)
+    }
+
+    fn published_keys(&self) -> Option<String> {
+        (**self).published_keys()
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use a2a_protocol_core::{
-    Error, JsonDialect, ProtocolVersion, Spoken as _, StreamResponse, Timestamp,
-    signing::{DELIVERY_LIFETIME, DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, TOKEN_HEADER},
+    Error, JsonDialect, PUSH_TOKEN_HEADER, ProtocolVersion, Spoken as _, StreamResponse, Timestamp,
+    signing::{DELIVERY_LIFETIME, DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER},
 };
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, de::IgnoredAny};
@@ -149,7 +149,7 @@ impl Receiver {
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Rejected> {
         let Some(token) = &self.token else { return Ok(()) };
-        let given = headers.get(TOKEN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
+        let given = headers.get(PUSH_TOKEN_HEADER).map(|value| value.as_bytes()).unwrap_or_default();
         if is_same(given, token.reveal().as_bytes()) { Ok(()) } else { Err(Rejected::Token) }
     }
 

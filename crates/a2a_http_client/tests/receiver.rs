@@ -11,8 +11,8 @@ use a2a_http_client::{
     native::{self, Webhooks},
 };
 use a2a_protocol_core::{
-    ProtocolVersion, StreamResponse, TaskState, Timestamp,
-    signing::{DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, SigningKey, TOKEN_HEADER},
+    PUSH_TOKEN_HEADER, ProtocolVersion, StreamResponse, TaskState, Timestamp,
+    signing::{DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, SigningKey},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -41,7 +41,7 @@ fn signed(key: &SigningKey, id: &str, at: Timestamp) -> HeaderMap {
 
 fn with_token(token: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(TOKEN_HEADER, HeaderValue::from_static(token));
+    headers.insert(PUSH_TOKEN_HEADER, HeaderValue::from_static(token));
     headers
 }
 

@@ -31,6 +31,9 @@ pub struct ServerOptions {
     pub keep_alive: Duration,
     /// How long caches may keep the card. Default 300 s.
     pub card_max_age: Duration,
+    /// A JSON Web Key Set (RFC 7517) to publish at `/.well-known/jwks.json`: public keys by which
+    /// others verify what the agent signs. Default `None`.
+    pub jwks: Option<String>,
     /// From how many bytes on a reply is compressed for callers that accept gzip; streams never
     /// are. Default 8 KiB; `None` is never.
     pub compress_from: Option<usize>,
@@ -51,6 +54,7 @@ impl Default for ServerOptions {
             max_batch: 32,
             keep_alive: Duration::from_secs(4),
             card_max_age: Duration::from_secs(300),
+            jwks: None,
             compress_from: Some(8 << 10),
             cors: None,
             forward: ForwardPolicy::default(),

@@ -19,6 +19,9 @@ use crate::{
     stream_body::{Framing, StreamBody},
 };
 
+/// Where public keys are found (RFC 7517 names no place; this is the customary one).
+const KEYS_PATH: &str = "/.well-known/jwks.json";
+
 /// Answers HTTP requests for one agent. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct HttpServer(Arc<Inner>);
@@ -123,6 +126,9 @@ impl Inner {
         if card::PATHS.contains(&path) {
             return for_readers(parts, || self.document().respond(&parts.method, &parts.headers));
         }
+        if let (KEYS_PATH, Some(jwks)) = (path, &self.options.jwks) {
+            return for_readers(parts, || keys(jwks));
+        }
         match path {
             "/health" => for_readers(parts, || status(StatusCode::OK, "ok")),
             "/ready" if self.lifecycle.is_draining() => {
@@ -175,6 +181,13 @@ impl Inner {
 
 fn document(card: &AgentCard, modified: Timestamp, options: &ServerOptions) -> Result<CardDocument, InvalidOptions> {
     CardDocument::new(card, modified, options.card_max_age).map_err(|error| InvalidOptions(format!("card: {error}")))
+}
+
+fn keys(jwks: &str) -> Response<Body> {
+    let mut response = reply::typed(StatusCode::OK, JSON, jwks.as_bytes().to_vec());
+    let cached = http::HeaderValue::from_static("public, max-age=300");
+    response.headers_mut().insert(http::header::CACHE_CONTROL, cached);
+    response
 }
 
 /// Whether two paths differ by at most a slash at the end.

@@ -50,7 +50,7 @@ pub use log::{Event, EventKind, FoldError, SendDetails};
 pub use message::{Artifact, Message};
 pub use methods::{Call, Capability, CustomCall, HttpRule, Method};
 pub use part::{Content, Part};
-pub use push::{AuthenticationInfo, TaskPushNotificationConfig};
+pub use push::{AuthenticationInfo, PUSH_TOKEN_HEADER, TaskPushNotificationConfig};
 pub use requests::{
     CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, GetExtendedAgentCardRequest,
     GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest,

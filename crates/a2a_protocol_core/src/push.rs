@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::json;
 
+/// The header in which a notification carries the token of its configuration (section 4.3.3).
+pub const PUSH_TOKEN_HEADER: &str = "x-a2a-notification-token";
+
 /// How the agent authenticates itself at a webhook (section 4.3.2).
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

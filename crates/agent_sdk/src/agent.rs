@@ -283,7 +283,8 @@ impl Agent {
 
     fn http(self, runtime: Handle) -> Result<(HttpServer, Option<Engine>), ServeError> {
         let host = native::host(runtime);
-        let options = self.server.clone();
+        let mut options = self.server.clone();
+        options.jwks = options.jwks.or_else(|| self.push.as_ref()?.published_keys());
         let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
         let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
         Ok((server, engine))

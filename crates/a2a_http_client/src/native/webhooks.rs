@@ -114,6 +114,10 @@ impl PushTransport for Webhooks {
         })
     }
 
+    fn published_keys(&self) -> Option<String> {
+        self.signer.as_ref().and_then(|_| serde_json::to_string(&self.keys()).ok())
+    }
+
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
         Box::pin(async move {
             let request = match self.request(request) {

@@ -169,3 +169,15 @@ async fn a_challenge_is_a_header_over_both_bindings() {
         assert_eq!(answered.header("www-authenticate"), Some("Bearer realm=\"A\""));
     }
 }
+
+#[tokio::test]
+async fn public_keys_are_published_where_there_are_any() {
+    let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA", "kid": "k"}]});
+    let published = keys.to_string();
+    let server = server_with(Agent::fitting(), |options| options.jwks = Some(published));
+    let answered = ask(&server, "GET", "/.well-known/jwks.json", &[], "").await;
+    assert_eq!((answered.status.as_u16(), answered.json()), (200, keys));
+    assert_eq!(answered.header("cache-control"), Some("public, max-age=300"));
+    let without = server_with(Agent::fitting(), |_| {});
+    assert_eq!(ask(&without, "GET", "/.well-known/jwks.json", &[], "").await.status, 404);
+}

@@ -34,7 +34,7 @@ pub fn write(call: &Call) -> Result<HttpCall, Error> {
 /// Writes a call as an HTTP request of the version that the dialect belongs to.
 ///
 /// # Errors
-/// As [`write`]; InvalidParams too for what the version has no word for.
+/// As [`write()`]; InvalidParams too for what the version has no word for.
 pub fn write_in(dialect: JsonDialect, call: &Call) -> Result<HttpCall, Error> {
     let Some(HttpRule { verb, path }) = call.method().map(|method| rule(dialect, method)) else {
         let message = format!("{} has no path in the HTTP+JSON binding", call.name());

@@ -17,9 +17,6 @@ use super::{
 };
 use crate::{Error, Timestamp};
 
-/// The header with the token of the push configuration (section 4.3.3).
-pub const TOKEN_HEADER: &str = "x-a2a-notification-token";
-
 /// The header with the signature where `Authorization` is taken by the credentials of the push
 /// configuration; nuncio's own.
 pub const SIGNATURE_HEADER: &str = "x-a2a-notification-signature";

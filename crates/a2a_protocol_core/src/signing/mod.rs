@@ -30,6 +30,6 @@ mod key;
 
 pub use canonical::canonical;
 pub use card::{Form, KeySource, KeyStore, Verdict, Verified, sign, sign_pruned, verify};
-pub use delivery::{DELIVERY_LIFETIME, DeliveryClaims, NotVerified, SIGNATURE_HEADER, TOKEN_HEADER};
+pub use delivery::{DELIVERY_LIFETIME, DeliveryClaims, NotVerified, SIGNATURE_HEADER};
 pub use jwk::{Jwk, JwkSet};
 pub use key::{KeyError, SigningKey};

@@ -6,8 +6,7 @@ use std::{
 use a2a_app_ports::{PushOutcome, PushRequest, PushTransport as _};
 use a2a_http_client::{Guard, native::Webhooks};
 use a2a_protocol_core::{
-    SendMessageConfiguration, SendMessageRequest, TaskPushNotificationConfig,
-    signing::{SigningKey, TOKEN_HEADER},
+    PUSH_TOKEN_HEADER, SendMessageConfiguration, SendMessageRequest, TaskPushNotificationConfig, signing::SigningKey,
 };
 use agent_sdk::prelude::*;
 use http::{HeaderMap, HeaderValue};
@@ -51,7 +50,7 @@ fn sender() -> Webhooks {
 async fn send(webhooks: &Webhooks, url: &str, token: Option<&'static str>, body: &Value) -> PushOutcome {
     let mut headers = HeaderMap::new();
     if let Some(token) = token {
-        headers.insert(TOKEN_HEADER, HeaderValue::from_static(token));
+        headers.insert(PUSH_TOKEN_HEADER, HeaderValue::from_static(token));
     }
     webhooks.deliver(PushRequest { url: url.to_owned(), headers, body: body.to_string().into() }).await
 }
@@ -135,15 +134,15 @@ async fn an_agents_notifications_are_received_in_order_and_verified() {
         }
     }
     let webhooks = sender().signed_by(SigningKey::es256(&[3; 32]).unwrap(), None);
-    let nuncio = Nuncio::new().file("work/jwks.json", &serde_json::to_string(&webhooks.keys()).unwrap());
     let agent = Agent::new("Steps", "Takes two").skill(Skill::new("s", "Steps"), Steps).push(webhooks);
     let serving = agent.bind("127.0.0.1:0").await.unwrap();
-    let client = serving.url();
+    let url = serving.url();
     tokio::spawn(serving.serve());
-    let client = Client::builder().connect(&client).await.unwrap();
+    let client = Client::builder().connect(&url).await.unwrap();
 
-    let arguments = ["--count", "3", "--token", "secret", "--keys", "jwks.json", "-o", "json"];
-    let webhook = Webhook::start(&nuncio, &arguments);
+    let published = format!("{url}/.well-known/jwks.json");
+    let arguments = ["--count", "3", "--token", "secret", "--keys", &published, "-o", "json"];
+    let webhook = Webhook::start(&Nuncio::new(), &arguments);
     let mut config = TaskPushNotificationConfig::default();
     (config.url, config.token) = (webhook.url.clone(), Some("secret".to_owned()));
     let mut request = SendMessageRequest::new(Message::user("m", "go"));

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use a2a_app_ports::{PushConfigRow, PushRequest};
-use a2a_protocol_core::{AuthenticationInfo, Error, InDialect, JsonDialect, StreamResponse, Task, VERSION_HEADER};
+use a2a_protocol_core::{
+    AuthenticationInfo, Error, InDialect, JsonDialect, PUSH_TOKEN_HEADER, StreamResponse, Task, VERSION_HEADER,
+};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderValue,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
-
-/// The header that carries the token of a configuration.
-const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-a2a-notification-token");
 
 /// What a webhook is told.
 #[derive(Clone, Debug)]
@@ -44,7 +43,7 @@ pub(super) fn request(row: &PushConfigRow, notice: &Notice) -> Result<PushReques
         headers.insert(AUTHORIZATION, secret(&format!("{scheme} {credentials}"))?);
     }
     if let Some(token) = row.config.token.as_ref().filter(|token| !token.is_empty()) {
-        headers.insert(TOKEN_HEADER, secret(token)?);
+        headers.insert(PUSH_TOKEN_HEADER, secret(token)?);
     }
     Ok(PushRequest { url: row.config.url.clone(), headers, body: body.into() })
 }
