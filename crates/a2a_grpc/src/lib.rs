@@ -13,6 +13,8 @@ mod server;
 mod status;
 
 pub use client::Grpc;
+pub use tonic::body::Body;
+
 pub use server::{GrpcOptions, GrpcServer, is_grpc};
 
 /// All protobuf definitions of the protocol, an encoded `google.protobuf.FileDescriptorSet`.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use a2a_app_ports::Host;
+use a2a_app_ports::{ConnectOptions, Connector, Host};
 use a2a_protocol_core::{
     AgentCard, AgentExtension, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion,
     VERSION_HEADER, extensions::IDEMPOTENT_SEND,
@@ -18,8 +18,13 @@ use protocol_transport_core::{
 use url::Url;
 
 use crate::{
-    CardCache, CardDocument, Client, ClientError, HttpTransport, Observer, Secret, card::legacy_version,
-    client::Shared, credentials::Credentials, exchange::Link, interface, resolve::Resolver,
+    CardCache, CardDocument, Client, ClientError, HttpTransport, Observer, Secret,
+    card::legacy_version,
+    client::{Shared, Way},
+    credentials::Credentials,
+    exchange::Link,
+    interface::{self, Opener},
+    resolve::Resolver,
 };
 
 /// Sets up a [`Client`]. A fault in what is set is told by the method that ends the set-up.
@@ -41,6 +46,7 @@ pub struct ClientBuilder {
     transport: Option<Arc<dyn HttpTransport>>,
     /// The transport that was made for want of another, shared with the clones of the builder.
     own_transport: Arc<OnceLock<Arc<dyn HttpTransport>>>,
+    connectors: Vec<Arc<dyn Connector>>,
     host: Option<Host>,
     fault: Option<Error>,
 }
@@ -60,6 +66,7 @@ impl Default for ClientBuilder {
             observer: None,
             transport: None,
             own_transport: Arc::default(),
+            connectors: Vec::new(),
             host: None,
             fault: None,
         }
@@ -173,6 +180,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls the interfaces of one more binding too, such as `GRPC`. One of a binding that the client
+    /// has itself takes its place.
+    pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
+        self.connectors.push(Arc::new(connector));
+        self
+    }
+
     /// Time, chance and background work, instead of the system's and tokio's.
     pub fn host(mut self, host: Host) -> Self {
         self.host = Some(host);
@@ -278,12 +292,25 @@ impl ClientBuilder {
     }
 
     fn client(self, card: AgentCard, base: Option<&Url>, mut link: Link) -> Result<Client, ClientError> {
-        let (interface, binding) = interface::choose(&card, &self.prefer)?;
+        let (interface, opener) = interface::choose(&card, &self.prefer, &self.connectors)?;
         let interface = interface.clone();
-        let mut endpoint = interface::address(&interface, base)?;
         let mut headers = self.service_params;
-        let parameter = self.credentials.place(Some(&card), &mut endpoint, &mut headers)?;
-        link.secret_parameter = parameter.map(Into::into);
+        let way = match opener {
+            Opener::Own(binding) => {
+                let mut endpoint = interface::address(&interface, base)?;
+                let parameter = self.credentials.place(Some(&card), Some(&mut endpoint), &mut headers)?;
+                link.secret_parameter = parameter.map(Into::into);
+                Way::Http { binding, endpoint }
+            }
+            Opener::Connector(connector) => {
+                self.credentials.place(Some(&card), None, &mut headers)?;
+                let mut options = ConnectOptions::default();
+                options.connect_timeout = self.timeouts.connect;
+                options.danger_accept_invalid_certs = self.danger_accept_invalid_certs;
+                let connected = connector.connect(&interface, &options);
+                Way::Service(connected.map_err(|error| interface::unusable(&interface, error.message()))?)
+            }
+        };
         headers.insert(VERSION_HEADER, HeaderValue::from_static(ProtocolVersion::V1_0.as_str()));
         let declares =
             |uri: &str| card.capabilities.extensions.iter().any(|AgentExtension { uri: declared, .. }| declared == uri);
@@ -295,8 +322,7 @@ impl ClientBuilder {
         Ok(Client::new(Shared {
             card: Arc::new(card),
             interface,
-            binding,
-            endpoint,
+            way,
             link,
             headers,
             extensions,

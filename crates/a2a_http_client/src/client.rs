@@ -21,6 +21,7 @@ use url::Url;
 use crate::{
     Body, ClientBuilder, RemoteTask, Sent,
     binding::{self, Binding, Reading, invalid},
+    connected::Source,
     exchange::{Link, ReadError},
     retry::{Failure, FailureKind, Repeat, retry_after},
     stream::{self, Connection},
@@ -45,9 +46,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) card: Arc<AgentCard>,
     pub(crate) interface: AgentInterface,
-    pub(crate) binding: Binding,
-    /// The interface's address, with the API key if that goes there.
-    pub(crate) endpoint: Url,
+    pub(crate) way: Way,
     pub(crate) link: Link,
     /// Sent with every request: version, credentials, service parameters.
     pub(crate) headers: HeaderMap,
@@ -57,6 +56,18 @@ pub(crate) struct Shared {
     pub(crate) idempotent: bool,
     /// The id of the next JSON-RPC request.
     pub(crate) next_id: AtomicU64,
+}
+
+/// How the interface is reached.
+pub(crate) enum Way {
+    /// Over HTTP, in a binding of the client's own.
+    Http {
+        binding: Binding,
+        /// The interface's address, with the API key if that goes there.
+        endpoint: Url,
+    },
+    /// By a connector.
+    Service(Arc<dyn AgentService>),
 }
 
 impl Client {
@@ -151,6 +162,9 @@ impl Client {
 
     /// Makes a call that is answered by one value.
     pub(crate) async fn ask(&self, context: &CallContext, call: &Call) -> Result<Reply, Error> {
+        if let Way::Service(service) = &self.0.way {
+            return self.ask_service(service, context, call).await;
+        }
         let (request, reading) = self.request(context, call, None)?;
         let mut tries = self.link().tries(Repeat::of(call, self.is_idempotent()));
         let body = loop {
@@ -173,7 +187,22 @@ impl Client {
     }
 
     /// Makes a call that is answered by a stream, once.
-    pub(crate) async fn try_stream(
+    pub(crate) async fn watch(
+        &self,
+        context: &CallContext,
+        call: &Call,
+        last_event_id: Option<&str>,
+    ) -> Result<Source, Failure> {
+        match &self.0.way {
+            Way::Service(service) => self.watch_service(service, context, call).await.map(Source::Service),
+            Way::Http { .. } => {
+                let connection = self.try_stream(context, call, last_event_id).await?;
+                Ok(Source::Http(Box::new(connection)))
+            }
+        }
+    }
+
+    async fn try_stream(
         &self,
         context: &CallContext,
         call: &Call,
@@ -215,15 +244,31 @@ impl Client {
         Err(Failure { kind: FailureKind::Answered(error), retry_after })
     }
 
+    /// The extensions to ask for: the client's own, and the caller's.
+    pub(crate) fn extensions(&self, context: &CallContext) -> Vec<String> {
+        let mut extensions = self.0.extensions.clone();
+        extensions.extend(context.extensions.iter().filter(|uri| !self.0.extensions.contains(uri)).cloned());
+        extensions
+    }
+
+    /// Sent with every request.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.0.headers
+    }
+
     fn request(
         &self,
         context: &CallContext,
         call: &Call,
         last_event_id: Option<&str>,
     ) -> Result<(http::Request<Bytes>, Reading), Error> {
-        let binding = self.0.binding;
-        let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
-        let mut request = binding.request(&self.0.endpoint, call, id)?;
+        let Way::Http { binding, endpoint } = &self.0.way else {
+            let binding = &self.0.interface.protocol_binding;
+            let message = format!("{binding} has only the protocol's methods, {:?} is none", call.name());
+            return Err(Error::new(ErrorKind::MethodNotFound, message));
+        };
+        let (binding, id) = (*binding, self.0.next_id.fetch_add(1, Ordering::Relaxed));
+        let mut request = binding.request(endpoint, call, id)?;
         let headers = request.headers_mut();
         for (name, value) in forwardable(&context.headers) {
             if let Some(name) = name {
@@ -235,8 +280,7 @@ impl Client {
         }
         let streaming = call.method().is_some_and(|method| method.is_streaming());
         headers.insert(header::ACCEPT, HeaderValue::from_static(binding.accept(streaming)));
-        let mut extensions = self.0.extensions.clone();
-        extensions.extend(context.extensions.iter().filter(|uri| !self.0.extensions.contains(uri)).cloned());
+        let extensions = self.extensions(context);
         if extensions.is_empty() {
             headers.remove(EXTENSIONS_HEADER);
         } else {

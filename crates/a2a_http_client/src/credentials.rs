@@ -45,11 +45,12 @@ impl Credentials {
 
     /// Puts the credentials where the card declares them; without a card, or one that declares no
     /// scheme at all, into headers. One that no scheme asks for is kept back: it is for another
-    /// agent. Gives the name of the query parameter, if the key went there.
+    /// agent. Gives the name of the query parameter, if the key went there; `url` is `None` for an
+    /// interface whose requests have no query.
     pub(crate) fn place(
         &self,
         card: Option<&AgentCard>,
-        url: &mut Url,
+        url: Option<&mut Url>,
         headers: &mut HeaderMap,
     ) -> Result<Option<String>, ClientError> {
         let card = card.filter(|card| !card.security_schemes.is_empty());
@@ -83,6 +84,7 @@ impl Credentials {
                 Ok(None)
             }
             "query" => {
+                let url = url.ok_or_else(|| unusable("the key goes into a query, which this binding does not have"))?;
                 url.query_pairs_mut().append_pair(&scheme.name, key.reveal());
                 Ok(Some(scheme.name.clone()))
             }
@@ -127,7 +129,7 @@ mod tests {
     fn placed(card: Option<&AgentCard>) -> Result<String, ClientError> {
         let credentials = Credentials { bearer: None, api_key: Some("s3 cret".into()) };
         let (mut url, mut headers) = (Url::parse("https://h/a?b=c").unwrap(), HeaderMap::new());
-        let parameter = credentials.place(card, &mut url, &mut headers)?;
+        let parameter = credentials.place(card, Some(&mut url), &mut headers)?;
         assert_eq!(parameter.is_some(), url.as_str() != "https://h/a?b=c");
         assert!(headers.values().all(HeaderValue::is_sensitive));
         let headers: Vec<_> =
@@ -170,7 +172,7 @@ mod tests {
         ] {
             let credentials = Credentials { bearer: Some("t".into()), api_key: Some("k".into()) };
             let (mut url, mut headers) = (Url::parse("https://h/").unwrap(), HeaderMap::new());
-            credentials.place(Some(&card(&schemes, "[]")), &mut url, &mut headers).unwrap();
+            credentials.place(Some(&card(&schemes, "[]")), Some(&mut url), &mut headers).unwrap();
             let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
             names.sort_unstable();
             assert_eq!(names, sent, "{schemes}");
@@ -193,7 +195,7 @@ mod tests {
     fn a_secret_that_no_header_can_carry_is_not_shown() {
         let credentials = Credentials { bearer: Some("se\ncret".into()), api_key: None };
         let mut url = Url::parse("https://h/").unwrap();
-        let error = credentials.place(None, &mut url, &mut HeaderMap::new()).unwrap_err();
+        let error = credentials.place(None, Some(&mut url), &mut HeaderMap::new()).unwrap_err();
         assert!(!format!("{error} {error:?} {credentials:?}").contains("cret"), "{error:?}");
     }
 }

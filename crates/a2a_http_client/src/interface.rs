@@ -1,5 +1,8 @@
 //! Which of an agent's interfaces is called.
 
+use std::sync::Arc;
+
+use a2a_app_ports::Connector;
 use a2a_protocol_core::{AgentCard, AgentInterface, ProtocolVersion};
 use url::Url;
 
@@ -7,18 +10,35 @@ use crate::{ClientError, binding::Binding};
 
 /// The first interface that speaks 1.0 in a binding this client has: in the caller's order of
 /// bindings, then in the card's.
-pub(crate) fn choose<'a>(card: &'a AgentCard, prefer: &[String]) -> Result<(&'a AgentInterface, Binding), ClientError> {
-    let usable = || card.supported_interfaces.iter().filter_map(|interface| Some((interface, binding_of(interface)?)));
+pub(crate) fn choose<'a>(
+    card: &'a AgentCard,
+    prefer: &[String],
+    connectors: &[Arc<dyn Connector>],
+) -> Result<(&'a AgentInterface, Opener), ClientError> {
+    let usable = || {
+        let interfaces = card.supported_interfaces.iter();
+        interfaces.filter_map(|interface| Some((interface, opener_of(interface, connectors)?)))
+    };
     let preferred = prefer.iter().find_map(|name| usable().find(|(interface, _)| interface.protocol_binding == *name));
-    preferred.or_else(|| usable().next()).ok_or_else(|| ClientError::card_invalid(nothing_usable(card)))
+    preferred.or_else(|| usable().next()).ok_or_else(|| ClientError::card_invalid(nothing_usable(card, connectors)))
 }
 
-fn binding_of(interface: &AgentInterface) -> Option<Binding> {
+/// What opens an interface.
+#[derive(Clone)]
+pub(crate) enum Opener {
+    /// A binding of the client's own.
+    Own(Binding),
+    Connector(Arc<dyn Connector>),
+}
+
+fn opener_of(interface: &AgentInterface, connectors: &[Arc<dyn Connector>]) -> Option<Opener> {
     (ProtocolVersion::parse(&interface.protocol_version)? == ProtocolVersion::V1_0).then_some(())?;
-    Binding::from_name(&interface.protocol_binding)
+    let connector = connectors.iter().find(|connector| connector.binding() == interface.protocol_binding);
+    let own = || Binding::from_name(&interface.protocol_binding).map(Opener::Own);
+    connector.map(|connector| Opener::Connector(connector.clone())).or_else(own)
 }
 
-fn nothing_usable(card: &AgentCard) -> String {
+fn nothing_usable(card: &AgentCard, connectors: &[Arc<dyn Connector>]) -> String {
     let offers: Vec<String> = card
         .supported_interfaces
         .iter()
@@ -34,7 +54,11 @@ fn nothing_usable(card: &AgentCard) -> String {
         only_legacy(&card.name, &offers.join(", "))
     } else {
         let offers = offers.join(", ");
-        format!("the agent {:?} offers {offers}; this client speaks JSONRPC 1.0 and HTTP+JSON 1.0", card.name)
+        let mut spoken = "JSONRPC 1.0 and HTTP+JSON 1.0".to_owned();
+        for connector in connectors {
+            spoken = format!("{} 1.0, {spoken}", connector.binding());
+        }
+        format!("the agent {:?} offers {offers}; this client speaks {spoken}", card.name)
     }
 }
 
@@ -46,17 +70,18 @@ pub(crate) fn only_legacy(name: &str, offers: &str) -> String {
     )
 }
 
+/// The error for an interface whose address is no good.
+pub(crate) fn unusable(interface: &AgentInterface, fault: &str) -> ClientError {
+    // Whatever is wrong with it, it must not show a password.
+    let shown = interface.url.rsplit('@').next().unwrap_or_default();
+    let binding = &interface.protocol_binding;
+    ClientError::card_invalid(format!("the address {shown:?} of the interface {binding} is unusable: {fault}"))
+}
+
 /// The address of an interface. A relative one is only understood where there is a base.
 pub(crate) fn address(interface: &AgentInterface, base: Option<&Url>) -> Result<Url, ClientError> {
     let given = &interface.url;
-    let fault = |fault: &str| {
-        // Whatever is wrong with it, it must not show a password.
-        let shown = given.rsplit('@').next().unwrap_or_default();
-        ClientError::card_invalid(format!(
-            "the address {shown:?} of the interface {} is unusable: {fault}",
-            interface.protocol_binding
-        ))
-    };
+    let fault = |fault: &str| unusable(interface, fault);
     if given.is_empty() {
         return Err(fault("it is empty"));
     }
@@ -111,7 +136,11 @@ mod tests {
         ] {
             let prefer: Vec<String> = prefer.iter().map(|name| (*name).to_owned()).collect();
             let card = card(offers);
-            assert_eq!(choose(&card, &prefer).unwrap().0.url, format!("https://h/{chosen}"), "{offers:?} {prefer:?}");
+            assert_eq!(
+                choose(&card, &prefer, &[]).unwrap().0.url,
+                format!("https://h/{chosen}"),
+                "{offers:?} {prefer:?}"
+            );
         }
     }
 
@@ -123,7 +152,7 @@ mod tests {
             (&[("JSONRPC", "2.0")], "offers JSONRPC 2.0;"),
             (&[("JSONRPC", "0.3.0")], "offers only version 0.3 of the protocol (JSONRPC 0.3.0); that has to be opted"),
         ] {
-            let error = choose(&card(offers), &[]).unwrap_err();
+            let error = choose(&card(offers), &[], &[]).err().unwrap();
             assert!(error.is_card_invalid());
             assert!(error.to_string().contains(says), "{error}");
         }

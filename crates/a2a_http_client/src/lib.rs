@@ -1,4 +1,5 @@
-//! Calls A2A agents over HTTP, in the JSON-RPC and HTTP+JSON bindings of the protocol.
+//! Calls A2A agents over HTTP, in the JSON-RPC and HTTP+JSON bindings of the protocol, and by way of
+//! [`Connector`](a2a_app_ports::Connector)s over others.
 //!
 //! In scope: finding and caching the agent card, the choice of an interface, credentials, retries
 //! where they are safe, streams that resume after a cut, and a handle on a remote task. The logic
@@ -7,7 +8,7 @@
 //! the client: the keys of card signatures, the sending of push notifications and their receiver, and
 //! the guard over addresses that others choose.
 //!
-//! Out of scope: gRPC, version 0.3 of the protocol, and OAuth flows (a token is given, not fetched).
+//! Out of scope: version 0.3 of the protocol, and OAuth flows (a token is given, not fetched).
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,6 +28,7 @@ mod builder;
 mod cache;
 mod card;
 mod client;
+mod connected;
 mod credentials;
 mod error;
 mod exchange;

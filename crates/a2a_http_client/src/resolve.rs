@@ -150,7 +150,7 @@ impl Resolver<'_> {
         let mut headers = headers.clone();
         let mut target = url.clone();
         if authorised {
-            self.credentials.place(None, &mut target, &mut headers)?;
+            self.credentials.place(None, Some(&mut target), &mut headers)?;
         }
         let mut request = http::Request::new(Bytes::new());
         *request.uri_mut() = target

@@ -74,9 +74,12 @@ impl From<TransportError> for Failure {
     }
 }
 
+/// What an agent has answered; or what a connector says of a call that got no answer.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { kind: FailureKind::Answered(error), retry_after: None }
+        let cause = error.cause().and_then(|cause| cause.downcast_ref::<TransportError>()).cloned();
+        let kind = cause.map_or_else(|| FailureKind::Answered(error), FailureKind::Transport);
+        Self { kind, retry_after: None }
     }
 }
 

@@ -14,6 +14,7 @@ use protocol_transport_core::sse::{Decoder, Event};
 use crate::{
     Body, Client, Observation, TransportError,
     binding::{Reading, by_status, invalid, stream_response},
+    connected::Source,
     exchange::Link,
     retry::{Failure, FailureKind, Repeat},
     timing::within,
@@ -23,7 +24,7 @@ use crate::{
 const MAX_EVENT: usize = 16 << 20;
 /// How long to wait for the end of a stream whose last event has come, so that its connection can
 /// be used again.
-const LINGER: Duration = Duration::from_millis(250);
+pub(crate) const LINGER: Duration = Duration::from_millis(250);
 
 /// Makes a streaming call. An error before the stream begins is the call's.
 pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Result<EventStream, Error> {
@@ -35,7 +36,7 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
     let last_event_id = context.last_event_id.map(|id| id.to_string());
     let mut tries = client.link().tries(Repeat::of(&call, client.is_idempotent()));
     let connection = loop {
-        match client.try_stream(&context, &call, last_event_id.as_deref()).await {
+        match client.watch(&context, &call, last_event_id.as_deref()).await {
             Ok(connection) => break connection,
             Err(failure) => tries.again(failure).await?,
         }
@@ -75,7 +76,7 @@ pub(crate) struct Connection {
 }
 
 /// Why a connection gives no more events.
-enum End {
+pub(crate) enum End {
     /// It ended as a reply does. Before the task rests, that is a cut too.
     Clean,
     /// It was cut; the stream can be resumed.
@@ -94,7 +95,12 @@ impl Connection {
         Self { single, ..Self::stream(Box::pin(stream::empty()), reading, link) }
     }
 
-    async fn next(&mut self) -> Result<StreamEvent, End> {
+    /// The id in force after the last event.
+    pub(crate) fn last_event_id(&self) -> Option<&String> {
+        self.id.as_ref()
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<StreamEvent, End> {
         if let Some(response) = self.single.take() {
             return Ok(StreamEvent::new(None, response));
         }
@@ -126,7 +132,7 @@ impl Connection {
     }
 
     /// Reads on to the end, where it comes at once.
-    async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         let clock = self.link.host.clock.clone();
         within(&*clock, LINGER, async { while let Ok(Some(_)) = self.link.chunk(&mut self.body).await {} }).await;
     }
@@ -138,7 +144,7 @@ struct Watch {
     context: CallContext,
     /// The call that began the stream.
     call: Call,
-    connection: Option<Connection>,
+    connection: Option<Source>,
     task_id: Option<Arc<str>>,
     /// After which event to resume, as the agent wrote it.
     last_event_id: Option<String>,
@@ -164,14 +170,14 @@ impl Watch {
         loop {
             if self.over {
                 if let Some(connection) = self.connection.take() {
-                    connection.finish().await;
+                    connection.finish(&self.client).await;
                 }
                 return None;
             }
             let end = match &mut self.connection {
                 Some(connection) => match connection.next().await {
                     Ok(event) => match self.take(event) {
-                        Some(event) => return Some(Ok(Arc::new(event))),
+                        Some(event) => return Some(Ok(event)),
                         None => continue,
                     },
                     Err(end) => end,
@@ -199,7 +205,7 @@ impl Watch {
     }
 
     /// Notes what an event says. `None` if it was seen before the cut.
-    fn take(&mut self, event: StreamEvent) -> Option<StreamEvent> {
+    fn take(&mut self, event: Arc<StreamEvent>) -> Option<Arc<StreamEvent>> {
         let first = !std::mem::replace(&mut self.begun, true);
         if let Some(sequence) = event.sequence {
             if self.last_sequence.is_some_and(|last| sequence <= last) {
@@ -207,7 +213,7 @@ impl Watch {
             }
             self.last_sequence = Some(sequence);
         }
-        if let Some(id) = self.connection.as_ref().and_then(|connection| connection.id.as_ref()) {
+        if let Some(id) = self.connection.as_ref().and_then(Source::last_event_id) {
             self.last_event_id = Some(id.clone());
         }
         // The task as it stands, with which a resumption begins, is no progress by itself.
@@ -266,7 +272,7 @@ impl Watch {
                 observer.observe(&Observation::Resume { attempt: self.failures, delay, reason: &error });
             }
             self.client.link().host.clock.sleep(delay).await;
-            reason = match self.client.try_stream(&self.context, &call, self.last_event_id.as_deref()).await {
+            reason = match self.client.watch(&self.context, &call, self.last_event_id.as_deref()).await {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     self.subscribed = self.task_id.is_some() && matches!(self.call, Call::SendStreamingMessage(_));

@@ -7,18 +7,20 @@ use a2a_app_ports::{
 };
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
-use a2a_task_engine::{Engine, EngineOptions};
+use a2a_task_engine::EngineOptions;
 use tokio::{
     net::{TcpListener, ToSocketAddrs, lookup_host},
     runtime::Handle,
 };
 
+#[cfg(feature = "grpc")]
+use crate::grpc;
 use crate::{Skill, assembly::Assembly, extended_card::MakeCard, extensions::Registered, serving::Serving};
 
 /// An agent to be served.
 ///
 /// It takes and answers `text/plain`, streams, keeps its tasks in memory, and answers JSON-RPC at
-/// `/` and HTTP+JSON below it, unless told otherwise.
+/// `/`, HTTP+JSON below it and gRPC beside it, unless told otherwise.
 #[derive(Clone)]
 pub struct Agent {
     pub(crate) card: AgentCard,
@@ -34,6 +36,8 @@ pub struct Agent {
     pub(crate) engine: EngineOptions,
     server: ServerOptions,
     limits: native::ConnectionOptions,
+    #[cfg(feature = "grpc")]
+    grpc: crate::GrpcPort,
 }
 
 impl Agent {
@@ -62,6 +66,8 @@ impl Agent {
             engine: EngineOptions::default(),
             server: ServerOptions::default(),
             limits: native::ConnectionOptions::default(),
+            #[cfg(feature = "grpc")]
+            grpc: crate::GrpcPort::default(),
         }
     }
 
@@ -212,6 +218,14 @@ impl Agent {
         self
     }
 
+    /// Where gRPC is answered; where HTTP is, otherwise. The card names it.
+    #[cfg(feature = "grpc")]
+    #[must_use]
+    pub fn grpc(mut self, port: crate::GrpcPort) -> Self {
+        self.grpc = port;
+        self
+    }
+
     /// Speaks TLS with this certificate (and those behind it) and key, both PEM. Callers are offered
     /// HTTP/2 and HTTP/1.1. The card's interfaces begin with `https`; set `public_url` of
     /// [`ServerOptions`] to name the host that the certificate is for.
@@ -252,14 +266,45 @@ impl Agent {
     /// When the address cannot be listened on; for an agent without skills; for impossible options.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Serving, ServeError> {
         let (listener, local) = listen(address).await?;
-        let limits = self.limits.clone();
-        let (server, engine) = self.http(Handle::current())?;
-        server.locate(&limits.url_of(local));
-        Ok(Serving::new(listener, local, server, engine, limits))
+        let (limits, options) = (self.limits.clone(), self.server_options());
+        let url = options.public_url.clone().unwrap_or_else(|| limits.url_of(local));
+        let host = native::host(Handle::current());
+        #[cfg(feature = "grpc")]
+        let place = grpc::Place::of(&self.grpc).await?;
+        let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
+        #[cfg(feature = "grpc")]
+        card.locate(|| options.interfaces(&url).into_iter().chain(place.interface(&url, &limits)).collect());
+        #[cfg(feature = "grpc")]
+        let grpc = grpc::Grpc {
+            place,
+            service: service.clone(),
+            card: card.clone(),
+            host: host.clone(),
+            options: grpc::options(&options),
+        };
+        let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
+        server.locate(&url);
+        Ok(Serving {
+            listener,
+            address: local,
+            server,
+            engine,
+            limits,
+            #[cfg(feature = "grpc")]
+            grpc,
+        })
     }
 
-    /// The agent as a router, to be merged with or nested in an Axum application's own. The card's
-    /// interfaces have to be set: by `public_url` of [`ServerOptions`] or by [`card`](Self::card).
+    /// The options of the server, with what the agent knows by itself.
+    fn server_options(&self) -> ServerOptions {
+        let mut options = self.server.clone();
+        options.jwks = options.jwks.or_else(|| self.push.as_ref()?.published_keys());
+        options
+    }
+
+    /// The agent as a router, to be merged with or nested in an Axum application's own. It answers HTTP
+    /// only. The card's interfaces have to be set: by `public_url` of [`ServerOptions`] or by
+    /// [`card`](Self::card).
     ///
     /// # Errors
     /// For an agent without skills, impossible options, or where no tokio runtime is current.
@@ -277,22 +322,15 @@ impl Agent {
         if self.card.supported_interfaces.is_empty() && self.server.public_url.is_none() {
             return Err(ServeError::NoAddress);
         }
-        let (server, _) = self.http(runtime)?;
-        Ok(native::router(server.with_lifecycle(lifecycle)))
-    }
-
-    fn http(self, runtime: Handle) -> Result<(HttpServer, Option<Engine>), ServeError> {
-        let host = native::host(runtime);
-        let mut options = self.server.clone();
-        options.jwks = options.jwks.or_else(|| self.push.as_ref()?.published_keys());
-        let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
+        let (host, options) = (native::host(runtime), self.server_options());
+        let Assembly { service, card, .. } = Assembly::of(self, host.clone())?;
         let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
-        Ok((server, engine))
+        Ok(native::router(server.with_lifecycle(lifecycle)))
     }
 }
 
 /// Listens on the first address that can be.
-async fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), ServeError> {
+pub(crate) async fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), ServeError> {
     let addresses = lookup_host(addresses).await.map_err(|error| ServeError::Listen { address: None, error })?;
     let mut failed = ServeError::Listen { address: None, error: std::io::ErrorKind::AddrNotAvailable.into() };
     for address in addresses {
@@ -397,7 +435,8 @@ mod tests {
         assert_eq!(serving.url(), url);
         let card = serving.card().get();
         let urls: Vec<_> = card.supported_interfaces.iter().map(|interface| &*interface.url).collect();
-        assert_eq!(urls, [format!("{url}/"), url]);
+        let grpc = url.trim_start_matches("http://").to_owned();
+        assert_eq!(urls, [format!("{url}/"), url, grpc]);
     }
 
     #[tokio::test]

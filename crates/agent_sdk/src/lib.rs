@@ -22,7 +22,8 @@
 //! }
 //! ```
 //!
-//! Features: `a2a-server` builds and serves agents, `a2a-client` calls them; both are on by default.
+//! Features: `a2a-server` builds and serves agents, `a2a-client` calls them, `grpc` does both over gRPC
+//! too; all are on by default.
 
 #[cfg(feature = "a2a-server")]
 mod agent;
@@ -34,6 +35,8 @@ mod auth;
 mod extended_card;
 #[cfg(feature = "a2a-server")]
 mod extensions;
+#[cfg(all(feature = "a2a-server", feature = "grpc"))]
+mod grpc;
 #[cfg(feature = "a2a-server")]
 mod logging;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
@@ -61,10 +64,23 @@ pub use {
     skill::Skill,
 };
 
+#[cfg(all(feature = "a2a-server", feature = "grpc"))]
+pub use grpc::GrpcPort;
+
 #[cfg(feature = "a2a-client")]
 pub use a2a_http_client as client;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
 pub use relay::Relay;
+
+/// Sets up a client that speaks every binding there is: `Client::builder()`, and gRPC where the
+/// feature `grpc` is on.
+#[cfg(feature = "a2a-client")]
+pub fn client_builder() -> a2a_http_client::ClientBuilder {
+    let builder = a2a_http_client::Client::builder();
+    #[cfg(feature = "grpc")]
+    let builder = builder.connector(a2a_grpc::Grpc);
+    builder
+}
 
 /// Compiles the Rust code of the README.
 #[cfg(doctest)]

@@ -13,27 +13,25 @@ use tokio::{
 /// An agent that listens and is about to be served.
 #[derive(Debug)]
 pub struct Serving {
-    listener: TcpListener,
-    address: SocketAddr,
-    server: HttpServer,
-    engine: Option<Engine>,
-    limits: native::ConnectionOptions,
+    pub(crate) listener: TcpListener,
+    pub(crate) address: SocketAddr,
+    pub(crate) server: HttpServer,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) limits: native::ConnectionOptions,
+    #[cfg(feature = "grpc")]
+    pub(crate) grpc: crate::grpc::Grpc,
 }
 
 impl Serving {
-    pub(crate) fn new(
-        listener: TcpListener,
-        address: SocketAddr,
-        server: HttpServer,
-        engine: Option<Engine>,
-        limits: native::ConnectionOptions,
-    ) -> Self {
-        Self { listener, address, server, engine, limits }
-    }
-
     /// The address it listens on.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address it listens on for gRPC, if that is one of its own.
+    #[cfg(feature = "grpc")]
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc.place.address()
     }
 
     /// The address as a URL, where callers on this machine find the card.
@@ -55,13 +53,18 @@ impl Serving {
     /// and handlers go on for the drain time, and closes streams with what is stored.
     pub async fn serve_until(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, server, engine, limits, .. } = self;
-        let lifecycle = server.lifecycle().clone();
         let mut deadline = None;
         let shutdown = async {
             shutdown.await;
             deadline = Some(Instant::now() + limits.drain_time);
         };
-        native::serve_app(listener, server, &lifecycle, &limits, shutdown).await;
+        #[cfg(feature = "grpc")]
+        self.grpc.serve(listener, server, &limits, shutdown).await;
+        #[cfg(not(feature = "grpc"))]
+        {
+            let lifecycle = server.lifecycle().clone();
+            native::serve_app(listener, server, &lifecycle, &limits, shutdown).await;
+        }
         // Handlers whose callers have gone may still be at work.
         if let (Some(deadline), Some(engine)) = (deadline, engine) {
             let _ = timeout_at(deadline, engine.idle()).await;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use agent_sdk::{ConnectionOptions, prelude::*};
+use agent_sdk::{ConnectionOptions, client_builder, prelude::*};
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::oneshot};
 
 const CERTIFICATE: &[u8] = include_bytes!("../../a2a_http_client/tests/support/certificate.pem");
@@ -28,8 +28,8 @@ async fn an_agent_with_a_certificate_is_called_over_tls_by_every_binding() {
     assert!(url.starts_with("https://127.0.0.1:"), "{url}");
     let (stop, stopped) = oneshot::channel();
     let server = tokio::spawn(serving.serve_until(async { stopped.await.unwrap_or_default() }));
-    for binding in ["JSONRPC", "HTTP+JSON"] {
-        let builder = Client::builder().danger_accept_invalid_certs(true).prefer([binding]);
+    for binding in ["JSONRPC", "HTTP+JSON", "GRPC"] {
+        let builder = client_builder().danger_accept_invalid_certs(true).prefer([binding]);
         let client = builder.connect(&url).await.unwrap();
         assert!(client.interface().url.starts_with("https://"), "{:?}", client.interface());
         let Sent::Task(task) = client.send("hello").await.unwrap() else { panic!("a message") };

@@ -105,7 +105,7 @@ pub(crate) fn streams(card: &AgentCard) -> bool {
 
 fn builder(app: &App) -> Result<ClientBuilder, Failure> {
     let settings = &app.settings;
-    let mut builder = Client::builder().prefer(&settings.transports);
+    let mut builder = agent_sdk::client_builder().prefer(&settings.transports);
     if let Some(version) = &settings.a2a_version {
         builder = builder.protocol_version(version);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use a2a_app_ports::ConnectOptions;
-use a2a_protocol_core::Error;
+use a2a_protocol_core::{Error, ErrorKind};
 use http::{Uri, uri::Authority};
 use protocol_transport_core::is_loopback_host;
 use tonic::transport::{ClientTlsConfig, Endpoint};
@@ -34,7 +34,7 @@ pub(super) fn endpoint(url: &str, options: &ConnectOptions) -> Result<Endpoint, 
 
 /// The address with its scheme. A path is passed over: gRPC has its own.
 fn uri(url: &str) -> Result<Uri, Error> {
-    let fault = |fault: &str| Error::invalid("url", fault);
+    let fault = |fault: &'static str| Error::new(ErrorKind::InvalidParams, fault);
     let (scheme, rest) = match url.split_once("://") {
         Some((scheme @ ("http" | "https"), rest)) => (Some(scheme), rest),
         Some(_) => return Err(fault("it has to be host:port, or begin with https:// or http://")),

@@ -7,6 +7,7 @@ use std::sync::{
 
 use agent_sdk::{
     client::Client,
+    client_builder,
     ports::{AgentService, BoxFuture, CallContext, EventStream, Presented, Reply},
     prelude::*,
     protocol::{
@@ -23,6 +24,14 @@ pub(crate) enum Binding {
     InProcess,
     JsonRpc,
     HttpJson,
+    Grpc,
+}
+
+impl Binding {
+    /// Whether events have sequence ids. gRPC has no place for them.
+    pub(crate) fn has_ids(self) -> bool {
+        self != Self::Grpc
+    }
 }
 
 /// An agent of its own for one scenario, and the way to it.
@@ -88,8 +97,12 @@ impl World {
             let stopped = async move { stopped.await.unwrap_or_default() };
             serving.serve_until(stopped).await;
         });
-        let preferred = if binding == Binding::JsonRpc { "JSONRPC" } else { "HTTP+JSON" };
-        let client = Client::builder().prefer([preferred]).idempotent_sends(false).connect(&url).await.unwrap();
+        let preferred = match binding {
+            Binding::InProcess | Binding::JsonRpc => "JSONRPC",
+            Binding::HttpJson => "HTTP+JSON",
+            Binding::Grpc => "GRPC",
+        };
+        let client = client_builder().prefer([preferred]).idempotent_sends(false).connect(&url).await.unwrap();
         assert_eq!(client.interface().protocol_binding, preferred);
         Self { gates, service: Arc::new(client.clone()), server: Some((stop, server)), client: Some(client), ids }
     }
@@ -128,7 +141,7 @@ impl World {
         let mut card = AgentCard::clone(client.card());
         card.supported_interfaces = vec![client.interface().clone()];
         card.supported_interfaces[0].tenant = reach.tenant.map(str::to_owned);
-        let mut builder = Client::builder().idempotent_sends(false);
+        let mut builder = client_builder().idempotent_sends(false);
         if let Some(token) = reach.bearer {
             builder = builder.bearer(token);
         }

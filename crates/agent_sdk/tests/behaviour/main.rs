@@ -33,6 +33,11 @@ macro_rules! over_all_bindings {
                 super::$scenario($crate::bindings::Binding::HttpJson).await;
             })*
         }
+        mod grpc {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
+                super::$scenario($crate::bindings::Binding::Grpc).await;
+            })*
+        }
     };
 }
 pub(crate) use over_all_bindings;

@@ -10,8 +10,8 @@ fn the_first_interface_that_is_spoken_is_taken() {
     Nuncio::to(&reversed).run(&["task", "get", "t"]).exits(0);
     let foreign = Agent::with_card(
         |card| {
-            let grpc = json!({"url": "h:1", "protocolBinding": "GRPC", "protocolVersion": "1.0"});
-            card["supportedInterfaces"].as_array_mut().unwrap().insert(0, grpc);
+            let other = json!({"url": "h:1", "protocolBinding": "urn:other", "protocolVersion": "1.0"});
+            card["supportedInterfaces"].as_array_mut().unwrap().insert(0, other);
         },
         completes,
     );

@@ -1,0 +1,195 @@
+//! gRPC beside HTTP: where it is answered, and what the card says of it.
+
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    task::{Context, Poll},
+};
+
+use a2a_app_ports::{AgentService, BoxFuture, CardHandle, Host, Lifecycle};
+use a2a_grpc::{GrpcOptions, GrpcServer, is_grpc};
+use a2a_http_server::{HttpServer, ServerOptions, native};
+use a2a_protocol_core::AgentInterface;
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::Body;
+use http_body_util::Either;
+use tokio::net::TcpListener;
+use tower_service::Service;
+
+use crate::{ServeError, agent::listen};
+
+/// Where an agent answers gRPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GrpcPort {
+    /// Where it answers HTTP: requests are told apart by their content type.
+    #[default]
+    Shared,
+    /// At an address of its own, such as `127.0.0.1:50051`.
+    Own(String),
+    /// Nowhere.
+    Off,
+}
+
+/// A place for gRPC that is about to be served.
+#[derive(Debug)]
+pub(crate) enum Place {
+    Shared,
+    Own(TcpListener, SocketAddr),
+    Off,
+}
+
+impl Place {
+    pub(crate) async fn of(port: &GrpcPort) -> Result<Self, ServeError> {
+        Ok(match port {
+            GrpcPort::Shared => Self::Shared,
+            GrpcPort::Off => Self::Off,
+            GrpcPort::Own(address) => {
+                let (listener, local) = listen(address.as_str()).await?;
+                Self::Own(listener, local)
+            }
+        })
+    }
+
+    /// What the card says of it, for an agent that is reached at this URL. gRPC addresses are
+    /// `host:port`, which for callers means TLS unless the host is their own machine: there, one
+    /// with TLS says so.
+    pub(crate) fn interface(&self, url: &str, limits: &native::ConnectionOptions) -> Option<AgentInterface> {
+        let uri: Uri = url.parse().ok()?;
+        let host = uri.host()?;
+        let port = match self {
+            Self::Shared => uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 }),
+            Self::Own(_, address) => address.port(),
+            Self::Off => return None,
+        };
+        let local_tls = limits.tls.is_some() && host.trim_matches(['[', ']']).parse().is_ok_and(is_loopback);
+        let scheme = if local_tls { "https://" } else { "" };
+        Some(AgentInterface::new(format!("{scheme}{host}:{port}"), "GRPC", "1.0"))
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Own(_, address) => Some(*address),
+            Self::Shared | Self::Off => None,
+        }
+    }
+}
+
+fn is_loopback(address: std::net::IpAddr) -> bool {
+    address.is_loopback()
+}
+
+/// Makes gRPC servers for an agent.
+pub(crate) struct Grpc {
+    pub(crate) place: Place,
+    pub(crate) service: std::sync::Arc<dyn AgentService>,
+    pub(crate) card: CardHandle,
+    pub(crate) host: Host,
+    pub(crate) options: GrpcOptions,
+}
+
+/// What holds for HTTP holds for gRPC too.
+pub(crate) fn options(of: &ServerOptions) -> GrpcOptions {
+    let mut options = GrpcOptions::default();
+    options.max_message_bytes = of.max_body_bytes;
+    options.body_timeout = of.body_timeout;
+    options.forward = of.forward.clone();
+    options
+}
+
+impl Grpc {
+    fn server(self, lifecycle: Lifecycle) -> GrpcServer {
+        GrpcServer::new(self.service, self.card, &self.host, lifecycle, self.options)
+    }
+
+    /// Serves both until the shutdown.
+    pub(crate) async fn serve(
+        mut self,
+        listener: TcpListener,
+        http: HttpServer,
+        limits: &native::ConnectionOptions,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let lifecycle = http.lifecycle().clone();
+        match std::mem::replace(&mut self.place, Place::Off) {
+            Place::Off => native::serve_app(listener, http, &lifecycle, limits, shutdown).await,
+            Place::Shared => {
+                let both = Both { http, grpc: self.server(lifecycle.clone()) };
+                native::serve_app(listener, both, &lifecycle, limits, shutdown).await;
+            }
+            Place::Own(own, _) => {
+                // One of its own: HTTP may be done with closing before this is.
+                let going_down = Lifecycle::new();
+                let grpc = self.server(going_down.clone());
+                let drained = lifecycle.draining();
+                futures::future::join(
+                    native::serve_app(listener, http, &lifecycle, limits, shutdown),
+                    native::serve_app(own, grpc, &going_down, limits, drained),
+                )
+                .await;
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Grpc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grpc").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// HTTP and gRPC at one address.
+#[derive(Clone)]
+struct Both {
+    http: HttpServer,
+    grpc: GrpcServer,
+}
+
+impl<B> Service<Request<B>> for Both
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+{
+    type Response = Response<Either<a2a_http_server::Body, a2a_grpc::Body>>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if is_grpc(request.headers()) {
+            let answered = self.grpc.call(request);
+            Box::pin(async move { Ok(answered.await?.map(Either::Right)) })
+        } else {
+            let answered = self.http.call(request);
+            Box::pin(async move { Ok(answered.await?.map(Either::Left)) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_card_names_host_and_port() {
+        let mut limits = native::ConnectionOptions::default();
+        let named = |url: &str, limits: &native::ConnectionOptions| Place::Shared.interface(url, limits).unwrap().url;
+        for (url, address) in [
+            ("https://agent.example/a2a", "agent.example:443"),
+            ("http://agent.example", "agent.example:80"),
+            ("http://127.0.0.1:3000", "127.0.0.1:3000"),
+            ("http://[::1]:3000", "[::1]:3000"),
+        ] {
+            assert_eq!(named(url, &limits), address);
+        }
+        assert!(Place::Off.interface("http://127.0.0.1:3000", &limits).is_none());
+        let certificate = include_bytes!("../../a2a_http_client/tests/support/certificate.pem");
+        let key = include_bytes!("../../a2a_http_client/tests/support/key.pem");
+        limits.tls = Some(native::Tls::from_pem(certificate, key).unwrap());
+        assert_eq!(named("https://127.0.0.1:3000", &limits), "https://127.0.0.1:3000");
+        assert_eq!(named("https://agent.example", &limits), "agent.example:443");
+    }
+}
