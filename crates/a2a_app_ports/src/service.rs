@@ -4,13 +4,15 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use a2a_protocol_core::{
-    AgentCard, Call, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
+    AgentCard, Call, CancelTaskRequest, CustomCall, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
     GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
     ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse, ListTasksRequest,
     ListTasksResponse, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, SubscribeToTaskRequest,
-    Task, TaskPushNotificationConfig,
+    Task, TaskPushNotificationConfig, read_response,
 };
+use futures::StreamExt;
 use http::HeaderMap;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{BoxFuture, BoxStream};
@@ -159,6 +161,45 @@ macro_rules! operations {
                     match self.handle(context, Call::DeleteTaskPushNotificationConfig(request)).await? {
                         Reply::Deleted => Ok(()),
                         other => Err(other.unfit("DeleteTaskPushNotificationConfig")),
+                    }
+                }
+            }
+
+            /// Call a method of the agent's own.
+            fn call_method<P: Serialize + ?Sized, R: DeserializeOwned>(
+                &self,
+                context: CallContext,
+                method: &str,
+                params: &P,
+            ) -> impl Future<Output = Result<R, Error>> + crate::MaybeSend {
+                let call = CustomCall::with(method, params);
+                async move {
+                    let call = call?;
+                    let name = call.method.clone();
+                    match self.handle(context, Call::Custom(call)).await? {
+                        Reply::Custom(result) => read_response(result.get().as_bytes()),
+                        other => Err(other.unfit(&name)),
+                    }
+                }
+            }
+
+            /// Call a method of the agent's own that streams its results.
+            fn stream_method<P: Serialize + ?Sized, R: DeserializeOwned>(
+                &self,
+                context: CallContext,
+                method: &str,
+                params: &P,
+            ) -> impl Future<Output = Result<BoxStream<'static, Result<R, Error>>, Error>> + crate::MaybeSend {
+                let call = CustomCall::with(method, params);
+                async move {
+                    let call = call?;
+                    let name = call.method.clone();
+                    match self.handle(context, Call::Custom(call)).await? {
+                        Reply::CustomStream(results) => {
+                            let read = |result: Result<Box<RawValue>, Error>| read_response(result?.get().as_bytes());
+                            Ok(Box::pin(results.map(read)) as BoxStream<'static, Result<R, Error>>)
+                        }
+                        other => Err(other.unfit(&name)),
                     }
                 }
             }

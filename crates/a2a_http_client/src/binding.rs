@@ -36,11 +36,13 @@ impl Binding {
     }
 
     /// What a call is answered in.
-    pub(crate) fn accept(self, streaming: bool) -> &'static str {
-        match self {
-            _ if streaming => "text/event-stream",
-            Self::JsonRpc => "application/json",
-            Self::HttpJson => "application/a2a+json, application/json",
+    pub(crate) fn accept(self, call: &Call) -> &'static str {
+        match (self, call.method()) {
+            (_, Some(method)) if method.is_streaming() => "text/event-stream",
+            // Whether a method of the agent's own streams, the agent knows.
+            (_, None) => "application/json, text/event-stream",
+            (Self::JsonRpc, _) => "application/json",
+            (Self::HttpJson, _) => "application/a2a+json, application/json",
         }
     }
 
@@ -154,8 +156,7 @@ pub(crate) fn by_status(status: u16, body: &[u8]) -> Error {
 /// Reads what a call was answered with.
 pub(crate) fn reply(call: &Call, json: &str) -> Result<Reply, Error> {
     let Some(method) = call.method() else {
-        let result = RawValue::from_string(json.to_owned());
-        return Ok(Reply::Custom(result.map_err(|error| invalid(format!("the result is not JSON: {error}")))?));
+        return raw(json).map(Reply::Custom);
     };
     let what = format!("the reply to {}", method.name());
     Ok(match method {
@@ -174,6 +175,11 @@ pub(crate) fn reply(call: &Call, json: &str) -> Result<Reply, Error> {
             return Err(invalid(format!("{what} is not a stream")));
         }
     })
+}
+
+/// Reads what an agent's own method has answered.
+pub(crate) fn raw(json: &str) -> Result<Box<RawValue>, Error> {
+    RawValue::from_string(json.to_owned()).map_err(|error| invalid(format!("the result is not JSON: {error}")))
 }
 
 /// Reads an event of a stream.

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use a2a_app_ports::{AgentOperations, AgentService, BoxFuture, CallContext, Parts, Reply};
+use a2a_app_ports::{AgentOperations, AgentService, BoxFuture, BoxStream, CallContext, Parts, Reply};
 use a2a_protocol_core::{
     AgentCard, AgentInterface, Call, Capability, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, Message,
     Role, SendMessageConfiguration, SendMessageRequest, SendMessageResponse,
@@ -16,6 +16,7 @@ use a2a_protocol_core::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use protocol_transport_core::headers::forwardable;
+use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use crate::{
@@ -111,6 +112,37 @@ impl Client {
         self.dispatch(request).await
     }
 
+    /// Calls a method of the agent's own, such as `vendor/method`. Only JSON-RPC has a place for
+    /// them. Where the interface has a tenant, the parameters carry it as their member `tenant`.
+    ///
+    /// # Errors
+    /// What the agent answers; MethodNotFound over another binding; InvalidAgentResponse when the
+    /// result is not an `R`.
+    pub async fn call<P, R>(&self, method: &str, params: &P) -> Result<R, Error>
+    where
+        P: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        self.call_method(CallContext::new(), method, params).await
+    }
+
+    /// Like [`call`](Self::call), for a method that streams its results. A stream that is cut ends
+    /// with an error and is not resumed.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); InvalidAgentResponse also when the method does not stream.
+    pub async fn call_streaming<P, R>(
+        &self,
+        method: &str,
+        params: &P,
+    ) -> Result<BoxStream<'static, Result<R, Error>>, Error>
+    where
+        P: Serialize + ?Sized,
+        R: DeserializeOwned,
+    {
+        self.stream_method(CallContext::new(), method, params).await
+    }
+
     /// A handle on a task of this agent, of which nothing but the id is known. Asks nobody.
     pub fn task(&self, id: impl Into<Arc<str>>) -> RemoteTask {
         RemoteTask::new(self.clone(), id.into(), None)
@@ -148,6 +180,9 @@ impl Client {
             call.set_tenant(Some(tenant.clone()));
         }
         call.validate()?;
+        if let (Call::Custom(_), Way::Http { .. }) = (&call, &self.0.way) {
+            return self.ask_custom(&context, &call).await;
+        }
         let streaming = call.method().is_some_and(|method| method.capability() == Some(Capability::Streaming));
         if !streaming {
             return self.ask(&context, &call).await;
@@ -186,6 +221,23 @@ impl Client {
         }
     }
 
+    /// Calls a method of the agent's own, which may answer with a value or a stream.
+    async fn ask_custom(&self, context: &CallContext, call: &Call) -> Result<Reply, Error> {
+        let (request, reading) = self.request(context, call, None)?;
+        let mut tries = self.link().tries(Repeat::of(call, self.is_idempotent()));
+        let (head, mut body) = loop {
+            match self.exchange(&request, reading).await {
+                Ok(reply) => break reply.into_parts(),
+                Err(failure) => tries.again(failure).await?,
+            }
+        };
+        if media_type(&head.headers).eq_ignore_ascii_case("text/event-stream") {
+            return Ok(Reply::CustomStream(Connection::stream(body, reading, self.link().clone()).results()));
+        }
+        let body = self.link().read(&mut body, MAX_REPLY).await.map_err(Failure::from)?;
+        binding::reply(call, reading.payload(&body)?)
+    }
+
     /// Makes a call that is answered by a stream, once.
     pub(crate) async fn watch(
         &self,
@@ -210,8 +262,7 @@ impl Client {
     ) -> Result<Connection, Failure> {
         let (request, reading) = self.request(context, call, last_event_id)?;
         let (head, mut body) = self.exchange(&request, reading).await?.into_parts();
-        let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        let media_type = media_type(&head.headers);
         if media_type.is_empty() || media_type.eq_ignore_ascii_case("text/event-stream") {
             return Ok(Connection::stream(body, reading, self.link().clone()));
         }
@@ -278,8 +329,7 @@ impl Client {
         for (name, value) in &self.0.headers {
             headers.insert(name, value.clone());
         }
-        let streaming = call.method().is_some_and(|method| method.is_streaming());
-        headers.insert(header::ACCEPT, HeaderValue::from_static(binding.accept(streaming)));
+        headers.insert(header::ACCEPT, HeaderValue::from_static(binding.accept(call)));
         let extensions = self.extensions(context);
         if extensions.is_empty() {
             headers.remove(EXTENSIONS_HEADER);
@@ -291,6 +341,11 @@ impl Client {
         }
         Ok((request, Reading { binding, id }))
     }
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, Error> {

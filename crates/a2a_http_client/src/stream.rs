@@ -6,14 +6,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{CallContext, EventStream, Reply};
+use a2a_app_ports::{BoxStream, CallContext, EventStream, Reply};
 use a2a_protocol_core::{Call, Error, ErrorKind, GetTaskRequest, StreamEvent, StreamResponse, SubscribeToTaskRequest};
 use futures::stream;
 use protocol_transport_core::sse::{Decoder, Event};
+use serde_json::value::RawValue;
 
 use crate::{
     Body, Client, Observation, TransportError,
-    binding::{Reading, by_status, invalid, stream_response},
+    binding::{Reading, by_status, invalid, raw, stream_response},
     connected::Source,
     exchange::Link,
     retry::{Failure, FailureKind, Repeat},
@@ -104,9 +105,14 @@ impl Connection {
         if let Some(response) = self.single.take() {
             return Ok(StreamEvent::new(None, response));
         }
+        let event = self.next_event().await?;
+        self.read(event).map_err(End::Error)
+    }
+
+    async fn next_event(&mut self) -> Result<Event, End> {
         loop {
             match self.decoder.next_event() {
-                Ok(Some(event)) => return self.read(event).map_err(End::Error),
+                Ok(Some(event)) => return Ok(event),
                 Ok(None) => {}
                 Err(error) => return Err(End::Error(invalid(error.to_string()))),
             }
@@ -118,13 +124,34 @@ impl Connection {
         }
     }
 
-    fn read(&mut self, event: Event) -> Result<StreamEvent, Error> {
+    /// The results of an agent's own method. What they mean only the agent knows: a stream that is
+    /// cut is not resumed, and one that ends is at its end.
+    pub(crate) fn results(self) -> BoxStream<'static, Result<Box<RawValue>, Error>> {
+        Box::pin(stream::unfold(Some(self), |connection| async {
+            let mut connection = connection?;
+            let result = match connection.next_event().await {
+                Ok(event) => connection.payload(&event).and_then(raw),
+                Err(End::Clean) => return None,
+                Err(End::Cut(error)) => Err(Failure::from(error).into()),
+                Err(End::Error(error)) => Err(error),
+            };
+            let rest = result.is_ok().then_some(connection);
+            Some((result, rest))
+        }))
+    }
+
+    /// The JSON of an event without its envelope.
+    fn payload<'a>(&self, event: &'a Event) -> Result<&'a str, Error> {
         let payload = self.reading.payload(event.data.as_bytes());
         if event.event.as_deref() == Some("error") {
             // The JSON-RPC binding has an envelope for it; HTTP+JSON has the body of an error.
             return Err(payload.err().unwrap_or_else(|| by_status(500, event.data.as_bytes())));
         }
-        let response = stream_response(payload?);
+        payload
+    }
+
+    fn read(&mut self, event: Event) -> Result<StreamEvent, Error> {
+        let response = stream_response(self.payload(&event)?);
         // An id that an earlier event has set says how far the stream is, but not what this one is.
         let sequence = event.id.as_ref().filter(|_| event.own_id).and_then(|id| id.parse().ok());
         self.id = event.id;

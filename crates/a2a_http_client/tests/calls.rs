@@ -133,12 +133,22 @@ async fn credentials_extensions_and_parameters_go_with_every_request() {
 async fn the_agents_own_methods_are_called_over_json_rpc_only() {
     let call = || {
         let params = Some(serde_json::value::to_raw_value(&json!({"a": 1})).unwrap());
-        Call::Custom(CustomCall { method: "vendor/method".to_owned(), params })
+        Call::Custom(CustomCall::new("vendor/method", params))
     };
     let server = Server::start([result(json!([1.50]))]).await;
     let answer = server.client("JSONRPC").handle(CallContext::new(), call()).await.unwrap();
     assert!(matches!(answer, Reply::Custom(raw) if raw.get() == "[1.5]"));
     assert_eq!(server.request().json()["params"], json!({"a": 1}));
+
+    let server = Server::start([result(json!([1.50])), result(json!("x"))]).await;
+    let client = server.client("JSONRPC");
+    let typed: Vec<f64> = client.call("vendor/method", &json!({"a": 1})).await.unwrap();
+    assert_eq!(typed, [1.5]);
+    let request = server.request();
+    assert_eq!(request.json()["method"], "vendor/method");
+    assert_eq!(request.header("accept"), Some("application/json, text/event-stream"));
+    let error = client.call::<_, Vec<f64>>("vendor/method", &()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidAgentResponse);
 
     let server = Server::start([]).await;
     let error = server.client("HTTP+JSON").handle(CallContext::new(), call()).await.unwrap_err();

@@ -232,6 +232,6 @@ async fn a_remote_task_is_one_over_a_connector_too() {
 async fn methods_of_the_agents_own_are_the_connectors_to_refuse() {
     let connector = Scripted::of([Err(Error::new(ErrorKind::MethodNotFound, "no"))]);
     let client = client_of(Client::builder(), &connector);
-    let call = Call::Custom(CustomCall { method: "vendor/x".to_owned(), params: None });
+    let call = Call::Custom(CustomCall::new("vendor/x", None));
     assert_eq!(client.handle(CallContext::new(), call).await.unwrap_err().kind(), ErrorKind::MethodNotFound);
 }

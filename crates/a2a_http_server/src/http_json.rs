@@ -15,7 +15,7 @@ use crate::{
     reply::{self, Payload},
     request_body,
     server::Inner,
-    stream_body::Framing,
+    stream_body::{Framing, Source},
 };
 
 /// Answers a request; the path is the one below the binding's prefix.
@@ -38,7 +38,7 @@ pub(crate) async fn respond<B: HttpBody>(server: &Inner, parts: &Parts, path: &s
         server.answer(context, call).await
     };
     let mut response = match answered.await {
-        Ok(Reply::Stream(events)) => reply::event_stream(server.stream(events, Framing::HttpJson)),
+        Ok(Reply::Stream(events)) => reply::event_stream(server.stream(Source::Events(events), Framing::HttpJson)),
         Ok(answered) => match write(&answered) {
             Ok(out) => reply::typed(StatusCode::OK, reply_type, out),
             Err(error) => error_response(&error, reply_type),

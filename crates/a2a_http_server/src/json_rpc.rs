@@ -13,7 +13,7 @@ use crate::{
     reply::{self, Payload},
     request_body,
     server::Inner,
-    stream_body::Framing,
+    stream_body::{Framing, Source},
 };
 
 /// What most replies fit into, in bytes.
@@ -88,7 +88,10 @@ async fn single(server: &Inner, context: Result<CallContext, Error>, entry: Entr
     let outcome = answer(server, context, entry.call).await;
     let Some(id) = entry.id else { return not_answered() };
     match outcome {
-        Ok(Reply::Stream(events)) => reply::event_stream(server.stream(events, Framing::JsonRpc(id))),
+        Ok(Reply::Stream(events)) => reply::event_stream(server.stream(Source::Events(events), Framing::JsonRpc(id))),
+        Ok(Reply::CustomStream(results)) => {
+            reply::event_stream(server.stream(Source::Results(results), Framing::JsonRpc(id)))
+        }
         Ok(answered) => match write(&id, &answered) {
             Ok(out) => reply::typed(StatusCode::OK, JSON, out),
             Err(error) => error_response(&id, &error),
@@ -103,6 +106,14 @@ async fn batch(server: &Inner, context: Result<CallContext, Error>, entries: Vec
     for Entry { id, call } in entries {
         let outcome = match call {
             Ok(call) if call.method().is_some_and(Method::is_streaming) => Err(no_stream_in_batch(&call.name())),
+            Ok(call) => {
+                let name = call.name();
+                // Whether a method of the agent's own streams, only its reply tells.
+                match answer(server, context.clone(), Ok(call)).await {
+                    Ok(Reply::CustomStream(_)) => Err(no_stream_in_batch(&name)),
+                    outcome => outcome,
+                }
+            }
             call => answer(server, context.clone(), call).await,
         };
         let Some(id) = id else { continue };

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, EventStream, Host, Reply, unless};
+use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, Host, Reply, unless};
 use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, Timestamp};
 use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
@@ -16,7 +16,7 @@ use crate::{
     compression,
     context::{A2A_JSON, JSON},
     http_json, json_rpc, reply,
-    stream_body::{Framing, StreamBody},
+    stream_body::{Framing, Source, StreamBody},
 };
 
 /// Where public keys are found (RFC 7517 names no place; this is the customary one).
@@ -173,7 +173,7 @@ impl Inner {
         Ok(answered)
     }
 
-    pub(crate) fn stream(&self, events: EventStream, framing: Framing) -> Body {
+    pub(crate) fn stream(&self, events: Source, framing: Framing) -> Body {
         let (lifecycle, clock) = (self.lifecycle.clone(), self.clock.clone());
         Body::stream(StreamBody::new(events, framing, lifecycle, clock, self.options.keep_alive))
     }

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{BoxFuture, Clock, EventStream};
+use a2a_app_ports::{BoxFuture, BoxStream, Clock, EventStream};
 use a2a_protocol_core::{Error, StreamEvent};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -11,6 +11,7 @@ use protocol_transport_core::{
     jsonrpc::{self, Id},
     sse,
 };
+use serde_json::value::RawValue;
 
 use crate::{Lifecycle, reply};
 
@@ -33,10 +34,34 @@ pub(crate) enum Framing {
     HttpJson,
 }
 
+/// What a stream brings.
+pub(crate) enum Source {
+    /// What happens to a task.
+    Events(EventStream),
+    /// The results of an agent's own method.
+    Results(BoxStream<'static, Result<Box<RawValue>, Error>>),
+}
+
+enum Item {
+    Event(Arc<StreamEvent>),
+    Result(Box<RawValue>),
+}
+
+impl Source {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Item, Error>>> {
+        match self {
+            Self::Events(events) => events.poll_next_unpin(cx).map(|next| next.map(|event| event.map(Item::Event))),
+            Self::Results(results) => {
+                results.poll_next_unpin(cx).map(|next| next.map(|result| result.map(Item::Result)))
+            }
+        }
+    }
+}
+
 /// The events of a stream as bytes.
 pub(crate) struct StreamBody {
     /// `None` once it has ended.
-    events: Option<EventStream>,
+    events: Option<Source>,
     framing: Framing,
     lifecycle: Lifecycle,
     clock: Arc<dyn Clock>,
@@ -51,7 +76,7 @@ pub(crate) struct StreamBody {
 
 impl StreamBody {
     pub(crate) fn new(
-        events: EventStream,
+        events: Source,
         framing: Framing,
         lifecycle: Lifecycle,
         clock: Arc<dyn Clock>,
@@ -98,9 +123,9 @@ impl StreamBody {
         let mut scratch = Vec::new();
         for _ in 0..MAX_EVENTS {
             let Some(events) = &mut self.events else { return false };
-            match events.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(event))) => {
-                    if let Err(error) = self.framing.write_event(&mut self.out, &mut scratch, &event) {
+            match events.poll_next(cx) {
+                Poll::Ready(Some(Ok(item))) => {
+                    if let Err(error) = self.framing.write(&mut self.out, &mut scratch, &item) {
                         self.framing.write_error(&mut self.out, &error);
                         self.end();
                     }
@@ -145,17 +170,26 @@ impl StreamBody {
 }
 
 impl Framing {
-    fn write_event(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, event: &StreamEvent) -> Result<(), Error> {
-        let json = event.json().map_err(Error::internal)?;
-        match self {
-            Self::HttpJson => sse::encode(out, event.sequence, &json),
-            Self::JsonRpc(id) => {
-                scratch.clear();
-                jsonrpc::write_raw_result(scratch, id, &json);
-                sse::encode(out, event.sequence, scratch);
+    fn write(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, item: &Item) -> Result<(), Error> {
+        match item {
+            Item::Event(event) => {
+                let json = event.json().map_err(Error::internal)?;
+                self.write_json(out, scratch, event.sequence, &json);
             }
+            Item::Result(result) => self.write_json(out, scratch, None, result.get().as_bytes()),
         }
         Ok(())
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, sequence: Option<u64>, json: &[u8]) {
+        match self {
+            Self::HttpJson => sse::encode(out, sequence, json),
+            Self::JsonRpc(id) => {
+                scratch.clear();
+                jsonrpc::write_raw_result(scratch, id, json);
+                sse::encode(out, sequence, scratch);
+            }
+        }
     }
 
     /// The error with which a stream ends.

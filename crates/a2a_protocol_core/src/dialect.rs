@@ -130,7 +130,7 @@ impl JsonDialect {
                 self.accept(method, &mut call)?;
                 Ok(call)
             }
-            None => Ok(Call::Custom(CustomCall { method: method.to_owned(), params: params.map(ToOwned::to_owned) })),
+            None => Ok(Call::Custom(CustomCall::new(method, params.map(ToOwned::to_owned)))),
         }
     }
 

@@ -10,6 +10,7 @@
 mod card;
 mod card_check;
 mod credential;
+mod custom;
 mod dialect;
 mod enums;
 mod errors;
@@ -39,6 +40,7 @@ pub use card::{
     AgentCapabilities, AgentCard, AgentCardSignature, AgentExtension, AgentInterface, AgentProvider, AgentSkill,
 };
 pub use credential::{Credential, MalformedCredential};
+pub use custom::CustomCall;
 pub use dialect::{InDialect, JsonDialect, Params, Spoken};
 pub use enums::{Role, TaskState};
 pub use errors::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
@@ -48,7 +50,7 @@ pub use json::{Struct, number_from_double};
 pub use life_cycle::TransitionRefused;
 pub use log::{Event, EventKind, FoldError, SendDetails};
 pub use message::{Artifact, Message};
-pub use methods::{Call, Capability, CustomCall, HttpRule, Method};
+pub use methods::{Call, Capability, HttpRule, Method};
 pub use part::{Content, Part};
 pub use push::{AuthenticationInfo, PUSH_TOKEN_HEADER, TaskPushNotificationConfig};
 pub use requests::{

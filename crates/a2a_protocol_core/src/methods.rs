@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::{
-    CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, GetExtendedAgentCardRequest,
+    CancelTaskRequest, CustomCall, DeleteTaskPushNotificationConfigRequest, Error, GetExtendedAgentCardRequest,
     GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest, ListTasksRequest,
     SendMessageRequest, SubscribeToTaskRequest, TaskPushNotificationConfig, fault, json::MapOnly,
 };
@@ -104,7 +104,7 @@ macro_rules! methods {
             pub fn tenant(&self) -> Option<&str> {
                 match self {
                     $(Self::$method(request) => request.tenant.as_deref(),)*
-                    Self::Custom(_) => None,
+                    Self::Custom(call) => call.tenant.as_deref(),
                 }
             }
 
@@ -112,7 +112,7 @@ macro_rules! methods {
             pub fn set_tenant(&mut self, tenant: Option<String>) {
                 match self {
                     $(Self::$method(request) => request.tenant = tenant,)*
-                    Self::Custom(_) => {}
+                    Self::Custom(call) => call.tenant = tenant,
                 }
             }
 
@@ -129,7 +129,7 @@ macro_rules! methods {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {
                     $(Self::$method(request) => request.serialize(serializer),)*
-                    Self::Custom(call) => call.params.serialize(serializer),
+                    Self::Custom(call) => call.serialize(serializer),
                 }
             }
         }
@@ -172,15 +172,6 @@ methods! {
         ["GET" "/extendedAgentCard"], ["agent/getAuthenticatedExtendedCard", "agent/authenticatedExtendedCard"], Some(Capability::ExtendedAgentCard);
 }
 
-/// A call of a method that is not the protocol's but the agent's own.
-#[derive(Clone, Debug)]
-pub struct CustomCall {
-    /// The JSON-RPC name, such as `vendor/method`.
-    pub method: String,
-    /// The parameters as sent.
-    pub params: Option<Box<RawValue>>,
-}
-
 impl Call {
     /// Reads the call of a JSON-RPC request. A name that the table does not have is a custom call.
     ///
@@ -189,7 +180,7 @@ impl Call {
     pub fn from_json_rpc(method: &str, params: Option<&RawValue>) -> Result<Self, Error> {
         match Method::from_name(method) {
             Some(method) => Self::read_json(method, params.map_or("{}", RawValue::get), "params"),
-            None => Ok(Self::Custom(CustomCall { method: method.to_owned(), params: params.map(ToOwned::to_owned) })),
+            None => Ok(Self::Custom(CustomCall::new(method, params.map(ToOwned::to_owned)))),
         }
     }
 

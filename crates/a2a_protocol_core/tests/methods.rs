@@ -294,7 +294,8 @@ fn an_agents_own_method_keeps_its_parameters_as_they_are() {
     assert!(call.validate().is_ok());
     let mut call = Call::from_json_rpc("tasks/get", None).unwrap();
     call.set_tenant(Some("acme".to_owned()));
-    assert_eq!((call.method(), call.tenant()), (None, None));
+    assert_eq!((call.method(), call.tenant()), (None, Some("acme")));
+    assert_eq!(serde_json::to_string(&call).unwrap(), r#"{"tenant":"acme"}"#);
 }
 
 #[test]

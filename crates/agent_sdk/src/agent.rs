@@ -8,6 +8,8 @@ use a2a_app_ports::{
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
 use a2a_task_engine::EngineOptions;
+use futures::Stream;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     net::{TcpListener, ToSocketAddrs, lookup_host},
     runtime::Handle,
@@ -15,7 +17,14 @@ use tokio::{
 
 #[cfg(feature = "grpc")]
 use crate::grpc;
-use crate::{Skill, assembly::Assembly, extended_card::MakeCard, extensions::Registered, serving::Serving};
+use crate::{
+    Skill,
+    assembly::Assembly,
+    extended_card::MakeCard,
+    extensions::Registered,
+    methods::{self, Method},
+    serving::Serving,
+};
 
 /// An agent to be served.
 ///
@@ -32,6 +41,7 @@ pub struct Agent {
     pub(crate) extensions: Vec<Registered>,
     pub(crate) extended_card: Option<Arc<MakeCard>>,
     pub(crate) push: Option<Arc<dyn PushTransport>>,
+    pub(crate) methods: Vec<(String, Arc<Method>)>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
     pub(crate) engine: EngineOptions,
     server: ServerOptions,
@@ -62,6 +72,7 @@ impl Agent {
             extensions: Vec::new(),
             extended_card: None,
             push: None,
+            methods: Vec::new(),
             storage: None,
             engine: EngineOptions::default(),
             server: ServerOptions::default(),
@@ -187,6 +198,51 @@ impl Agent {
     pub fn push(mut self, transport: impl PushTransport + 'static) -> Self {
         self.card.capabilities.push_notifications = Some(true);
         self.push = Some(Arc::new(transport));
+        self
+    }
+
+    /// Answers a JSON-RPC method of the agent's own, such as `vendor/method`: parameters of type `P`
+    /// with a result of type `R`. Parameters that do not fit are InvalidParams with the path of the
+    /// field; those that a method finds wrong itself, it refuses by [`Error::invalid`]. The other
+    /// bindings have no place for such methods.
+    ///
+    /// ```
+    /// # use agent_sdk::{prelude::*, protocol::Error};
+    /// # let agent = Agent::new("Echo", "Says back what it hears");
+    /// let agent = agent.method("example/add", |_context, (a, b): (i64, i64)| async move {
+    ///     a.checked_add(b).ok_or_else(|| Error::invalid("params", "the sum is too large"))
+    /// });
+    /// ```
+    #[must_use]
+    pub fn method<P, R, A>(
+        mut self,
+        name: impl Into<String>,
+        handler: impl Fn(CallContext, P) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        A: Future<Output = Result<R, Error>> + Send + 'static,
+    {
+        self.methods.push((name.into(), methods::one(handler)));
+        self
+    }
+
+    /// As [`method`](Self::method), for a method that answers with a stream of results. It ends with
+    /// its first error.
+    #[must_use]
+    pub fn streaming_method<P, R, A, S>(
+        mut self,
+        name: impl Into<String>,
+        handler: impl Fn(CallContext, P) -> A + Send + Sync + 'static,
+    ) -> Self
+    where
+        P: DeserializeOwned + 'static,
+        R: Serialize + 'static,
+        A: Future<Output = Result<S, Error>> + Send + 'static,
+        S: Stream<Item = Result<R, Error>> + Send + 'static,
+    {
+        self.methods.push((name.into(), methods::many(handler)));
         self
     }
 
@@ -357,6 +413,8 @@ pub enum ServeError {
     NoSkill,
     /// Two skills have this id.
     DuplicateSkill(String),
+    /// A method of the agent's own cannot have this name, or two have it; the text says which and why.
+    Method(String),
     /// The card cannot be served; the error has the fields.
     Card(Error),
     /// A router cannot know where it is reached: the card needs interfaces or the options a public URL.
@@ -379,6 +437,7 @@ impl fmt::Display for ServeError {
         match self {
             Self::NoSkill => f.write_str("the agent has no skill: add one with Agent::skill"),
             Self::DuplicateSkill(id) => write!(f, "two skills have the id {id:?}"),
+            Self::Method(why) => write!(f, "a method of the agent's own: {why}"),
             Self::Card(error) => write!(f, "the card cannot be served: {}", error.message()),
             Self::NoAddress => {
                 f.write_str("the card names no interface: set public_url of ServerOptions, or the card's")
@@ -403,7 +462,7 @@ impl std::error::Error for ServeError {
             Self::Listen { error, .. } => Some(error),
             Self::Options(error) => Some(error),
             Self::Card(error) => Some(error),
-            Self::NoSkill | Self::DuplicateSkill(_) | Self::NoAddress | Self::NoRuntime => None,
+            Self::NoSkill | Self::DuplicateSkill(_) | Self::Method(_) | Self::NoAddress | Self::NoRuntime => None,
         }
     }
 }

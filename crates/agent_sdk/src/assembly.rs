@@ -1,9 +1,12 @@
 //! An agent put together: the engine, and around it what is told to look at every call.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use a2a_app_ports::{AgentService, CardHandle, Host};
-use a2a_protocol_core::{AgentCard, AgentSkill, FieldViolation};
+use a2a_protocol_core::{AgentCard, AgentSkill, CustomCall, FieldViolation};
 use a2a_task_engine::{Engine, MemoryStorage};
 
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
     auth::{self, Authenticated},
     extended_card::ExtendedCard,
     extensions::Extended,
+    methods::{Method, Methods},
 };
 
 pub(crate) struct Assembly {
@@ -32,6 +36,7 @@ impl Assembly {
             extensions,
             extended_card,
             push,
+            methods,
             storage,
             engine: options,
             ..
@@ -42,6 +47,7 @@ impl Assembly {
         if let Some(id) = repeated(&first.skills) {
             return Err(ServeError::DuplicateSkill(id.to_owned()));
         }
+        let methods = named(methods)?;
         let card = handle.unwrap_or_default();
         // What something else can answer, it alone knows.
         let answered = service.is_none().then(|| skills.iter().map(|skill| skill.id().to_owned()).collect());
@@ -80,6 +86,9 @@ impl Assembly {
         if let Some(make) = extended_card {
             service = Arc::new(ExtendedCard::new(service, card.clone(), make));
         }
+        if !methods.is_empty() {
+            service = Arc::new(Methods::new(service, methods));
+        }
         service = Arc::new(Extended::new(service, card.clone(), extensions));
         if let Some(authenticator) = authenticator {
             service = Arc::new(Authenticated::new(service, card.clone(), authenticator));
@@ -92,6 +101,19 @@ async fn resume_pushes(engine: Engine) {
     if let Err(error) = engine.resume_pushes().await {
         tracing::error!(%error, cause = error.cause(), "cannot take up the push notifications of before");
     }
+}
+
+/// The methods by names that they may have.
+fn named(methods: Vec<(String, Arc<Method>)>) -> Result<BTreeMap<String, Arc<Method>>, ServeError> {
+    let mut by_name = BTreeMap::new();
+    for (name, method) in methods {
+        CustomCall::check_name(&name).map_err(|error| ServeError::Method(error.message().to_owned()))?;
+        if by_name.contains_key(&name) {
+            return Err(ServeError::Method(format!("{name:?} is there twice")));
+        }
+        by_name.insert(name, method);
+    }
+    Ok(by_name)
 }
 
 fn repeated(skills: &[AgentSkill]) -> Option<&str> {

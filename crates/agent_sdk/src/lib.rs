@@ -39,6 +39,8 @@ mod extensions;
 mod grpc;
 #[cfg(feature = "a2a-server")]
 mod logging;
+#[cfg(feature = "a2a-server")]
+mod methods;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
 mod relay;
 #[cfg(feature = "a2a-server")]

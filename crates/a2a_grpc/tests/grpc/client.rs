@@ -97,7 +97,7 @@ async fn an_error_is_what_the_agent_said() {
 #[tokio::test]
 async fn methods_of_the_agents_own_are_not_found() {
     let server = Server::of(Agent::fitting()).await;
-    let call = a2a_protocol_core::Call::Custom(CustomCall { method: "vendor/x".to_owned(), params: None });
+    let call = a2a_protocol_core::Call::Custom(CustomCall::new("vendor/x", None));
     assert_eq!(server.ours().handle(CallContext::new(), call).await.unwrap_err().kind(), ErrorKind::MethodNotFound);
 }
 

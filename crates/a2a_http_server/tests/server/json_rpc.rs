@@ -395,3 +395,33 @@ async fn large_bodies_are_read_up_to_the_limit() {
     let roomy = server_with(Agent::fitting(), |options| options.max_body_bytes = 16 << 20);
     assert_eq!(post(&roomy, send(&"x".repeat(10 << 20))).await.status, 200);
 }
+
+#[tokio::test]
+async fn results_of_an_own_method_are_streamed_but_not_in_a_batch() {
+    let agent = Agent::answering(|_, _| {
+        let results = ["1", "[2]"].map(|json| Ok(serde_json::value::RawValue::from_string(json.to_owned()).unwrap()));
+        let failed = Err(Error::new(ErrorKind::ResourceExhausted, "enough"));
+        Ok(Reply::CustomStream(Box::pin(futures::stream::iter(results.into_iter().chain([failed])))))
+    });
+    let server = server(agent.clone());
+    let json = [("content-type", "application/json")];
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"vendor/count"}"#;
+    let answered = ask(&server, "POST", "/", &json, call).await;
+    assert_eq!(answered.header("content-type"), Some("text/event-stream"));
+    let text = String::from_utf8(answered.body.to_vec()).unwrap();
+    let events: Vec<serde_json::Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .map(|data| serde_json::from_str(data).unwrap())
+        .collect();
+    assert_eq!(events.len(), 3, "{text}");
+    assert_eq!(
+        events[..2],
+        [json!({"jsonrpc": "2.0", "id": 7, "result": 1}), json!({"jsonrpc": "2.0", "id": 7, "result": [2]})]
+    );
+    assert_eq!((&events[2]["id"], &events[2]["error"]["message"]), (&json!(7), &json!("enough")));
+
+    let batch = format!("[{call}]");
+    let answered = ask(&server, "POST", "/", &json, batch).await.json();
+    assert_eq!(answered[0]["error"]["code"], -32600, "{answered}");
+}

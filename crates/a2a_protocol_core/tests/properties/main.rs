@@ -203,7 +203,7 @@ proptest! {
 #[test]
 fn a_custom_call_comes_back() {
     let params = serde_json::value::to_raw_value(&serde_json::json!({"a": [1]})).unwrap();
-    let call = Call::Custom(CustomCall { method: "vendor/x".to_owned(), params: Some(params) });
+    let call = Call::Custom(CustomCall::new("vendor/x", Some(params)));
     let sent = serde_json::value::to_raw_value(&call).unwrap();
     let back = Call::from_json_rpc("vendor/x", Some(&sent)).unwrap();
     assert_eq!(json(&back), json(&call));

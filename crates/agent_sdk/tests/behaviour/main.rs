@@ -7,6 +7,7 @@ mod auth;
 mod bindings;
 mod cancel;
 mod cards;
+mod custom;
 mod extensions;
 mod lists;
 mod once;

@@ -153,7 +153,7 @@ async fn operations_that_the_card_does_not_declare_are_refused(binding: Binding)
 
 async fn methods_of_nobody_are_not_found(binding: Binding) {
     let world = World::new(binding).await;
-    let call = agent_sdk::protocol::Call::Custom(CustomCall { method: "vendor/dance".to_owned(), params: None });
+    let call = agent_sdk::protocol::Call::Custom(CustomCall::new("vendor/dance", None));
     let refused = refusal(world.service.handle(CallContext::new(), call).await);
     assert_eq!(refused.0, ErrorKind::MethodNotFound);
     world.end().await;
