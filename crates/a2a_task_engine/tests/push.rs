@@ -8,13 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentOperations, Answers, CallContext, Host, PushConfigRow, PushOutcome, Scope, TaskStorage};
 use a2a_protocol_core::{
-    AuthenticationInfo, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
+    AuthenticationInfo, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
     ListTaskPushNotificationConfigsRequest, ProtocolVersion, SendMessageRequest, StreamResponse, Task,
     TaskPushNotificationConfig, TaskState,
 };
 use a2a_task_engine::{Engine, EngineOptions, MemoryLimits, MemoryStorage, Skill};
 use support::{
-    AGENT, Gate, Process, TestStorage, Webhooks, busy, follow_up, host, idle, immediately, let_others_run, plain,
+    AGENT, Dice, Gate, Process, TestStorage, Webhooks, busy, follow_up, host, idle, immediately, let_others_run, plain,
     pushing_engine, pushing_engine_on, request, skill, task, within,
 };
 
@@ -285,6 +285,21 @@ async fn a_replaced_webhook_goes_on_with_the_new_target_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_target_has_as_much_time_as_the_old_one_had() {
+    let setting = Setting::new(worker());
+    let busy_for = |seconds| PushOutcome::Retry { after: Some(Duration::from_secs(seconds)), reason: "503".to_owned() };
+    setting.webhooks.answers(HOOK, [busy_for(3500)]);
+    setting.webhooks.answers(OTHER, [busy_for(3500)]);
+    let begun = setting.send(pushed(request("m", "end"), HOOK)).await;
+    idle(&setting.engine).await;
+    tokio::time::sleep(Duration::from_secs(3000)).await;
+    let id = rows(&*setting.storage, &begun).await[0].id().to_owned();
+    create(&setting.engine, &begun, &id, OTHER).await.unwrap();
+    setting.webhooks.until(|webhooks| webhooks.taken(OTHER).len() == 4).await;
+    assert_eq!(setting.webhooks.tries(HOOK).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_old_target_has_not_confirmed_the_new_one_is_told() {
     let setting = Setting::new(worker());
     setting.webhooks.hold(HOOK);
@@ -402,6 +417,170 @@ async fn nothing_is_lost_or_out_of_order_with_a_slow_storage() {
         ];
         assert_eq!(webhooks.taken(HOOK), everything, "seed {seed}");
         assert_eq!(webhooks.taken(OTHER), everything[4..], "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_away_leaves_a_webhook_that_is_told_everything() {
+    for seed in 0..150 {
+        let (storage, webhooks, dice) = (Arc::new(TestStorage::slow(seed)), Webhooks::new(), Dice::new(seed));
+        let engine = pushing_engine(storage, &webhooks, worker(), EngineOptions::default());
+        let (sender, immediate) = (engine.clone(), dice.one_in(2));
+        let first = pushed(request("m", "end"), HOOK);
+        let first = if immediate { immediately(first) } else { first };
+        let sending = tokio::spawn(async move { sender.send_message(plain(), first).await });
+        dice.dawdle(25).await;
+        sending.abort();
+        let _ = sending.await;
+        idle(&engine).await;
+        let begun = engine.list_tasks(plain(), Default::default()).await.unwrap().total_size;
+        let everything = ["task submitted", "working", "end", "completed"];
+        assert_eq!(webhooks.taken(HOOK), everything.repeat(begun as usize), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_is_told_of_a_task_whose_handler_has_not_said_anything() {
+    let mut begun = 0;
+    for seed in 0..100 {
+        let (storage, webhooks, dice) = (Arc::new(TestStorage::slow(seed)), Webhooks::new(), Dice::new(seed));
+        let gate = Gate::new();
+        let handler_gate = gate.clone();
+        let handler = skill(move |_turn, task| {
+            let gate = handler_gate.clone();
+            async move {
+                gate.pass().await;
+                task.complete().await
+            }
+        });
+        let engine = pushing_engine(storage, &webhooks, handler, EngineOptions::default());
+        let (sender, first) = (engine.clone(), immediately(pushed(request("m", "go"), HOOK)));
+        let sending = tokio::spawn(async move { sender.send_message(plain(), first).await });
+        dice.dawdle(12).await;
+        sending.abort();
+        let_others_run().await;
+        let tasks = engine.list_tasks(plain(), Default::default()).await.unwrap().total_size as usize;
+        assert_eq!(webhooks.taken(HOOK), ["task submitted"].repeat(tasks), "seed {seed}");
+        begun += tasks;
+        gate.open();
+        idle(&engine).await;
+    }
+    assert!(begun > 10, "{begun}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_is_told_what_the_handler_did_not_wait_for() {
+    for seed in 0..100 {
+        let (storage, webhooks, dice) = (Arc::new(TestStorage::slow(seed)), Webhooks::new(), Arc::new(Dice::new(seed)));
+        let handler = skill(move |_turn, task| {
+            let dice = dice.clone();
+            async move {
+                task.working(()).await?;
+                let_others_run().await;
+                tokio::select! {
+                    asked = task.input_required("what?") => asked,
+                    () = dice.dawdle(12) => Ok(()),
+                }
+            }
+        });
+        let engine = pushing_engine(storage, &webhooks, handler, EngineOptions::default());
+        let paused = task(engine.send_message(plain(), pushed(request("m", "go"), HOOK)).await);
+        idle(&engine).await;
+        let last = if paused.status.state == TaskState::InputRequired { "input_required" } else { "completed" };
+        assert_eq!(webhooks.taken(HOOK), ["task submitted", "working", last], "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cancels_and_goes_away_has_a_webhook_told() {
+    for seed in 0..100 {
+        let (storage, webhooks, dice) = (Arc::new(TestStorage::slow(seed)), Webhooks::new(), Dice::new(seed));
+        let engine = pushing_engine(storage, &webhooks, worker(), EngineOptions::default());
+        let paused = task(engine.send_message(plain(), pushed(request("m", "one"), HOOK)).await);
+        idle(&engine).await;
+        let (caller, request) = (engine.clone(), CancelTaskRequest::new(&*paused.id));
+        let cancelling = tokio::spawn(async move { caller.cancel_task(plain(), request).await });
+        dice.dawdle(15).await;
+        cancelling.abort();
+        let _ = cancelling.await;
+        idle(&engine).await;
+        let canceled = support::state(&engine, &paused.id).await == TaskState::Canceled;
+        assert_eq!(webhooks.taken(HOOK).len(), 4 + usize::from(canceled), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_while_a_webhook_is_found_to_know_everything_is_told_too() {
+    for seed in 0..300 {
+        let (storage, webhooks, dice) = (Arc::new(TestStorage::slow(seed)), Webhooks::new(), Arc::new(Dice::new(seed)));
+        let handler = skill(move |_turn, task| {
+            let dice = dice.clone();
+            async move {
+                for _ in 0..4 {
+                    dice.dawdle(60).await;
+                    task.working(()).await?;
+                }
+                dice.dawdle(60).await;
+                task.complete().await
+            }
+        });
+        let engine = pushing_engine(storage, &webhooks, handler, EngineOptions::default());
+        task(engine.send_message(plain(), pushed(request("m", "go"), HOOK)).await);
+        idle(&engine).await;
+        let everything = ["task submitted", "working", "working", "working", "working", "completed"];
+        assert_eq!(webhooks.taken(HOOK), everything, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storage_that_fails_for_a_while_loses_nothing() {
+    let (storage, webhooks) = (Arc::new(TestStorage::default()), Webhooks::new());
+    let engine = pushing_engine(storage.clone(), &webhooks, worker(), EngineOptions::default());
+    webhooks.hold(HOOK);
+    task(engine.send_message(plain(), pushed(request("m", "end"), HOOK)).await);
+    let_others_run().await;
+    storage.set_broken(true);
+    webhooks.release(HOOK);
+    webhooks.until(|webhooks| webhooks.taken(HOOK).len() == 3).await;
+    storage.set_broken(false);
+    webhooks.until(|webhooks| webhooks.taken(HOOK).len() == 7).await;
+    idle(&engine).await;
+    let mut taken = webhooks.taken(HOOK);
+    taken.dedup();
+    assert_eq!(taken, ["task submitted", "working", "end", "completed"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_engine_that_is_idle_has_told_everybody_everything() {
+    let webhooks = Webhooks::new();
+    let engine = pushing_engine(Arc::new(MemoryStorage::new()), &webhooks, worker(), EngineOptions::default());
+    for round in 0..30 {
+        let rounds = (0..8).map(|number| {
+            let (engine, url) = (engine.clone(), format!("{HOOK}/{round}/{number}"));
+            tokio::spawn(async move {
+                let begun = task(engine.send_message(plain(), pushed(request("m1", "one"), &url)).await);
+                let url = format!("{url}/late");
+                let late = create(&engine, &begun, "late", &url);
+                let (late, more) = tokio::join!(late, engine.send_message(plain(), follow_up(&begun.id, "m2", "two")));
+                late.unwrap();
+                task(more);
+                task(engine.send_message(plain(), follow_up(&begun.id, "m3", "end")).await);
+            })
+        });
+        futures::future::try_join_all(rounds).await.unwrap();
+        engine.idle().await;
+        for number in 0..8 {
+            let url = format!("{HOOK}/{round}/{number}");
+            let told = webhooks.taken(&url);
+            assert_eq!(
+                (told.len(), told.last().map(|last| &**last)),
+                (10, Some("completed")),
+                "{told:?} {number} {round}"
+            );
+            let late = webhooks.taken(&format!("{url}/late"));
+            assert_eq!(late, told[10 - late.len()..], "the last ones");
+            assert!(late.len() >= 3, "{late:?}");
+        }
     }
 }
 

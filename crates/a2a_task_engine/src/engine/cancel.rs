@@ -5,7 +5,7 @@ use std::sync::Arc;
 use a2a_app_ports::{CallContext, Reply, StorageError, TaskId};
 use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, TaskState};
 
-use super::{Shared, failed};
+use super::{Shared, drive::Whole, failed};
 
 impl Shared {
     /// Stops a task and returns once it has ended. Cancellations at the same time join; a task that
@@ -36,8 +36,14 @@ impl Shared {
                 let kind = if running { EventKind::CancelRequested } else { EventKind::status(TaskState::Canceled) };
                 let ends = (!running).then_some(&TaskState::Canceled);
                 let event = Event { time: self.host.clock.now(), kind };
-                match self.storage.append(&scope, id, snapshot.revision, vec![event]).await {
-                    Ok(revision) => self.grown(&live, &scope, revision, ends.map(|state| (revision, state))),
+                let (engine, live, scope) = (self.clone(), live.clone(), scope.clone());
+                let steps = async move {
+                    let revision = engine.storage.append(&scope, id, snapshot.revision, vec![event]).await?;
+                    engine.grown(&live, &scope, revision, ends.map(|state| (revision, state)));
+                    Ok(())
+                };
+                match Whole::new(self.clone(), Box::pin(steps)).await {
+                    Ok(()) => {}
                     Err(StorageError::Conflict { .. }) => continue,
                     Err(error) => return Err(failed(error)),
                 }

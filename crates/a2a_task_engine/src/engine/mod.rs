@@ -142,10 +142,19 @@ impl AgentService for Engine {
                 Call::ListTasks(request) => engine.list(&context, request).await,
                 Call::CancelTask(request) => engine.cancel(&context, &request).await,
                 Call::SubscribeToTask(request) => engine.subscribe(&context, &request).await,
-                Call::CreateTaskPushNotificationConfig(config) => engine.create_push_config(&context, config).await,
-                Call::GetTaskPushNotificationConfig(request) => engine.get_push_config(&context, &request).await,
-                Call::ListTaskPushNotificationConfigs(request) => engine.list_push_configs(&context, &request).await,
-                Call::DeleteTaskPushNotificationConfig(request) => engine.delete_push_config(&context, &request).await,
+                // In boxes of their own, so that no other call needs room for them.
+                Call::CreateTaskPushNotificationConfig(config) => {
+                    Box::pin(engine.create_push_config(&context, config)).await
+                }
+                Call::GetTaskPushNotificationConfig(request) => {
+                    Box::pin(engine.get_push_config(&context, &request)).await
+                }
+                Call::ListTaskPushNotificationConfigs(request) => {
+                    Box::pin(engine.list_push_configs(&context, &request)).await
+                }
+                Call::DeleteTaskPushNotificationConfig(request) => {
+                    Box::pin(engine.delete_push_config(&context, &request)).await
+                }
                 Call::Custom(call) => {
                     Err(Error::new(ErrorKind::MethodNotFound, format!("no method {:?}", call.method)))
                 }

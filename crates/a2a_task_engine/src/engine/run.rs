@@ -371,8 +371,8 @@ impl TaskRun {
         if !log.pending.is_empty() {
             return Ok(());
         }
+        let Subject { scope, id, .. } = &self.subject;
         loop {
-            let Subject { scope, id, .. } = &self.subject;
             let events = self.engine.storage.events(scope, *id, log.revision, super::READ_AT_ONCE).await?;
             let events = events.ok_or(StorageError::NotFound)?;
             let more = events.len() == super::READ_AT_ONCE;
@@ -399,7 +399,7 @@ impl TaskRun {
             }
             if !more {
                 self.live.observe(log.revision, &log.state);
-                self.live.notify();
+                self.engine.grown(&self.live, scope, log.revision, None);
                 return Ok(());
             }
         }
@@ -440,8 +440,8 @@ impl TaskRun {
                 // An earlier try got there although nobody waited for it.
                 Err(StorageError::Conflict { .. }) if again => {
                     self.note_creation(log);
+                    self.engine.grown(&self.live, scope, 1, None);
                     self.refresh(log).await?;
-                    self.engine.grown(&self.live, scope, log.revision, None);
                     return Err(StorageError::Conflict { current: log.revision });
                 }
                 Err(StorageError::Conflict { .. }) => {

@@ -136,7 +136,8 @@ impl Shared {
         let push = match configuration.task_push_notification_config {
             Some(config) => {
                 let task = (id, follow_up.is_some());
-                Some(self.inline_push_config(&context, request.tenant.as_deref(), task, config).await?)
+                let tenant = request.tenant.as_deref();
+                Some(Box::pin(self.inline_push_config(&context, tenant, task, config)).await?)
             }
             None => None,
         };
@@ -246,7 +247,7 @@ impl Shared {
             }
             if let Some(row) = push.take() {
                 // Before the message, so that nothing that follows from it is missed.
-                self.put_push_config(&scope, id, *row, found).await?;
+                Box::pin(self.put_push_config(&scope, id, *row, found)).await?;
                 self.tell(&live, &scope);
             }
             let event = |kind| Event { time: self.host.clock.now(), kind };

@@ -39,7 +39,8 @@ use self::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
     /// About how many bytes of memory tasks may take, 512 MiB by default. Beyond it, the tasks that
-    /// ended longest ago are evicted; those that have not ended never are.
+    /// ended longest ago are evicted, with what their webhooks have not been told; those that have
+    /// not ended never are.
     pub max_bytes: usize,
     /// How long the events of a task are kept after it has ended, an hour by default. Measured by
     /// the times of the events that are stored later.

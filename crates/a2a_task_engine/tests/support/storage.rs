@@ -53,10 +53,10 @@ impl TestStorage {
         })
     }
 
-    fn write<'a>(
+    fn write<'a, T: Send + 'a>(
         &'a self,
-        operation: BoxFuture<'a, Result<Revision, StorageError>>,
-    ) -> BoxFuture<'a, Result<Revision, StorageError>> {
+        operation: BoxFuture<'a, Result<T, StorageError>>,
+    ) -> BoxFuture<'a, Result<T, StorageError>> {
         self.slowly(Box::pin(async move {
             if self.broken.load(Ordering::SeqCst) {
                 return Err(StorageError::Failed("disk on fire".into()));
@@ -134,7 +134,7 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         row: PushConfigRow,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.put_push_config(scope, task, row).await }))
+        self.write(Box::pin(async move { self.memory.put_push_config(scope, task, row).await }))
     }
 
     fn push_config<'a>(
@@ -162,7 +162,7 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.delete_push_config(scope, task, id).await }))
+        self.write(Box::pin(async move { self.memory.delete_push_config(scope, task, id).await }))
     }
 }
 
@@ -177,7 +177,7 @@ impl FleetStorage for TestStorage {
         created: Timestamp,
         cursor: Revision,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.advance_push(key, created, cursor).await }))
+        self.write(Box::pin(async move { self.memory.advance_push(key, created, cursor).await }))
     }
 
     fn fail_push<'a>(
@@ -186,7 +186,7 @@ impl FleetStorage for TestStorage {
         created: Timestamp,
         failure: PushFailure,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
+        self.write(Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
     }
 
     fn pending_pushes<'a>(

@@ -46,7 +46,7 @@ impl Shared {
         Ok(Reply::PushConfig(row.config))
     }
 
-    /// All configurations of a task, unless the request asks for pages.
+    /// A page of a task's configurations: all of them, unless the request asks for fewer.
     pub(in crate::engine) async fn list_push_configs(
         &self,
         context: &CallContext,
@@ -54,7 +54,9 @@ impl Shared {
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
         let (task, snapshot) = self.find(&scope, &request.task_id).await?;
-        let limit = usize::try_from(request.page_size).ok().filter(|size| *size > 0).unwrap_or(usize::MAX - 1);
+        let most = self.options.push.max_configs.max(1);
+        let limit =
+            usize::try_from(request.page_size).ok().filter(|size| *size > 0).map_or(most, |size| size.min(most));
         let key = self.page_key().await?;
         let list = [
             Some("push configurations"),

@@ -55,8 +55,7 @@ impl Delivery {
     }
 
     /// Tells all there is to tell, or gives up. Time spent waiting does not count as delivering.
-    pub(super) async fn run(mut self) -> (Box<str>, Delivering) {
-        let mut delivering = self.live.delivering();
+    pub(super) async fn run(mut self, mut delivering: Delivering) -> (Box<str>, Delivering) {
         let Some(transport) = self.engine.push.clone() else { return (self.key.id, delivering) };
         loop {
             let wait = match self.step(&*transport).await {
@@ -150,6 +149,7 @@ impl Delivery {
         Ok(true)
     }
 
+    /// The task after an event; where that cannot be had any more, the task as it is.
     async fn task_as_of(&self, place: Revision) -> Result<Arc<Task>, StorageError> {
         let PushConfigKey { scope, task, .. } = &self.key;
         let storage = &self.engine.storage;

@@ -184,8 +184,9 @@ impl Worker {
                     self.under_way.insert(row.id().into(), false);
                     let key = PushConfigKey { scope: self.scope.clone(), task: self.live.id(), id: row.id().into() };
                     let delivery = Delivery::new(self.engine.clone(), self.live.clone(), key);
+                    let delivering = self.live.delivering();
                     waiting.push(Box::pin(async move {
-                        let (webhook, delivering) = delivery.run().await;
+                        let (webhook, delivering) = delivery.run(delivering).await;
                         Done { webhook: Some(webhook), delivering: Some(delivering) }
                     }));
                 }

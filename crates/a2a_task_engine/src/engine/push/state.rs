@@ -52,13 +52,11 @@ impl Pushing {
         told
     }
 
-    /// The worker has looked; `false` when it has to look once more.
-    pub(crate) fn looked(&mut self) -> bool {
-        let done = *self == Self::Looking;
-        if done {
+    /// The worker has looked. If there is more by now, it has to look once more.
+    pub(crate) fn looked(&mut self) {
+        if *self == Self::Looking {
             *self = Self::Delivering;
         }
-        done
     }
 
     /// The worker has told everybody all it knew of; `false` when there is more.
@@ -123,11 +121,10 @@ impl Live {
         }
     }
 
-    /// The worker has looked; `false` when it has to look once more.
-    pub(super) fn looked(&self) -> bool {
-        let done = lock(&self.slot).pushing.looked();
+    /// The worker has looked.
+    pub(super) fn looked(&self) {
+        lock(&self.slot).pushing.looked();
         self.registry.end_delivering();
-        done
     }
 
     /// The worker has told everybody all it knew of; `false` when there is more.
