@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, Error, VERSION_HEADER, extensions as negotiation};
+use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, Error, VERSION_HEADER, extensions as negotiation, v03};
 use http::{HeaderMap, HeaderValue};
 
 use crate::Presented;
@@ -38,7 +38,8 @@ pub fn agreed<'a>(named: impl Iterator<Item = Result<Cow<'a, str>, Error>>) -> R
     Ok(agreed)
 }
 
-/// The extensions that are active for the request: those it asks for and the card declares.
+/// The extensions that are active for the request: those it asks for, under the header's name of 1.0
+/// or of 0.3, and the card declares.
 ///
 /// # Errors
 /// ExtensionSupportRequired where the request leaves one out that the card requires; InvalidParams
@@ -48,10 +49,12 @@ pub fn extensions(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, 
         return Ok(Vec::new());
     }
     let mut requested = Vec::new();
-    for value in headers.get_all(EXTENSIONS_HEADER) {
-        for uri in negotiation::parse(text(EXTENSIONS_HEADER, value)?) {
-            if !requested.contains(&uri) {
-                requested.push(uri);
+    for name in [EXTENSIONS_HEADER, v03::EXTENSIONS_HEADER] {
+        for value in headers.get_all(name) {
+            for uri in negotiation::parse(text(name, value)?) {
+                if !requested.contains(&uri) {
+                    requested.push(uri);
+                }
             }
         }
     }

@@ -2,17 +2,60 @@
 
 use std::time::{Duration, SystemTime};
 
-use a2a_protocol_core::{AgentCard, Timestamp};
+use a2a_protocol_core::{AgentCard, Timestamp, v03};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use crate::{Body, context::JSON, reply};
+use crate::{Body, V03Support, context::JSON, reply};
 
-/// Where cards are found: the standard's path, and the one before it.
-pub(crate) const PATHS: [&str; 2] = ["/.well-known/agent-card.json", "/.well-known/agent.json"];
+/// Where the card is found.
+const PATH: &str = "/.well-known/agent-card.json";
+/// Where it was found before.
+const OLDER_PATH: &str = "/.well-known/agent.json";
 
-/// The card as it is sent.
+/// The card as it is sent, at either path.
+#[derive(Clone)]
+pub(crate) struct CardDocuments {
+    current: CardDocument,
+    older: CardDocument,
+}
+
+impl CardDocuments {
+    /// At the older path, whoever asks may be of version 0.3, and finds what that reads beside what
+    /// 1.0 does.
+    pub(crate) fn new(
+        card: &AgentCard,
+        modified: Timestamp,
+        max_age: Duration,
+        v03: V03Support,
+    ) -> Result<Self, serde_json::Error> {
+        let document = |json: Vec<u8>| CardDocument::new(json.into(), modified, max_age);
+        let current = document(match v03 {
+            V03Support::Announced => serde_json::to_vec(&v03::beside(card)?)?,
+            V03Support::Refused | V03Support::Answered => serde_json::to_vec(card)?,
+        })?;
+        let older = match v03 {
+            V03Support::Refused => current.clone(),
+            V03Support::Answered | V03Support::Announced => {
+                document(serde_json::to_vec(&v03::beside(&v03::with_interfaces(card))?)?)?
+            }
+        };
+        Ok(Self { current, older })
+    }
+
+    /// Whether the card is at this path.
+    pub(crate) fn are_at(path: &str) -> bool {
+        [PATH, OLDER_PATH].contains(&path)
+    }
+
+    /// What is at this path.
+    pub(crate) fn at(&self, path: &str) -> &CardDocument {
+        if path == OLDER_PATH { &self.older } else { &self.current }
+    }
+}
+
+/// A card as it is sent.
 #[derive(Clone)]
 pub(crate) struct CardDocument {
     json: Bytes,
@@ -23,8 +66,7 @@ pub(crate) struct CardDocument {
 }
 
 impl CardDocument {
-    pub(crate) fn new(card: &AgentCard, modified: Timestamp, max_age: Duration) -> Result<Self, serde_json::Error> {
-        let json = Bytes::from(serde_json::to_vec(card)?);
+    fn new(json: Bytes, modified: Timestamp, max_age: Duration) -> Result<Self, serde_json::Error> {
         let digest = Sha256::digest(&json);
         let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         // HTTP dates have whole seconds and begin in 1970.

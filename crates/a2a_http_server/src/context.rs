@@ -1,5 +1,7 @@
 //! What a request says besides its call: version, extensions, content type.
 
+use std::borrow::Cow;
+
 use a2a_app_ports::{CallContext, request_headers};
 use a2a_protocol_core::{AgentCard, Error, ErrorKind, LAST_EVENT_ID_HEADER, ProtocolVersion};
 use http::{HeaderMap, HeaderValue, header, request::Parts};
@@ -11,11 +13,10 @@ pub(crate) const A2A_JSON: HeaderValue = HeaderValue::from_static("application/a
 /// The media type of the JSON-RPC binding.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Reads the context of a call.
+/// Reads the context of a call, but for its version, which depends on the style of the call.
 pub(crate) fn read(parts: &Parts, card: &AgentCard, options: &ServerOptions) -> Result<CallContext, Error> {
     let headers = &parts.headers;
     let mut context = CallContext::new();
-    context.version = version(parts)?;
     context.extensions = request_headers::extensions(headers, card)?;
     context.headers = options.forward.apply(headers);
     context.last_event_id =
@@ -62,18 +63,41 @@ pub(crate) fn type_missing() -> Error {
     )
 }
 
-/// The version that all header lines and query parameters of the request agree on.
-fn version(parts: &Parts) -> Result<ProtocolVersion, Error> {
-    let header = request_headers::version(&parts.headers)?;
-    let query = match parts.uri.query() {
-        Some(query) => {
-            let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "A2A-Version");
-            request_headers::agreed(named.map(|(_, value)| Ok(value)))?
-        }
-        None => None,
-    };
-    let (style, spoken) = (Some(ProtocolVersion::V1_0), &[ProtocolVersion::V1_0]);
-    ProtocolVersion::of_request(style, header.as_deref(), query.as_deref(), spoken)
+/// The versions that a request names.
+#[derive(Default)]
+pub(crate) struct Named<'a> {
+    header: Option<Cow<'a, str>>,
+    query: Option<Cow<'a, str>>,
+}
+
+impl<'a> Named<'a> {
+    /// What all header lines, and all query parameters, agree on.
+    pub(crate) fn read(parts: &'a Parts) -> Result<Self, Error> {
+        let header = request_headers::version(&parts.headers)?;
+        let query = match parts.uri.query() {
+            Some(query) => {
+                let named = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "A2A-Version");
+                request_headers::agreed(named.map(|(_, value)| Ok(value)))?
+            }
+            None => None,
+        };
+        Ok(Self { header, query })
+    }
+
+    /// Whether the request says that it is of version 1.0.
+    pub(crate) fn is_v1_0(&self) -> bool {
+        let named = self.header.as_deref().or(self.query.as_deref());
+        named.and_then(ProtocolVersion::parse) == Some(ProtocolVersion::V1_0)
+    }
+
+    /// The version of a call in a style, which is `None` for what is the same in all versions.
+    pub(crate) fn version(
+        &self,
+        style: Option<ProtocolVersion>,
+        options: &ServerOptions,
+    ) -> Result<ProtocolVersion, Error> {
+        ProtocolVersion::of_request(style, self.header.as_deref(), self.query.as_deref(), options.v03.spoken())
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The JSON-RPC binding (section 9).
 
 use a2a_app_ports::{CallContext, Reply};
-use a2a_protocol_core::{Call, Error, ErrorKind, Method};
+use a2a_protocol_core::{
+    Call, Error, ErrorKind, JsonDialect, ListTaskPushNotificationConfigsRequest,
+    ListTaskPushNotificationConfigsResponse, Method, ProtocolVersion,
+};
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
@@ -9,7 +12,7 @@ use protocol_transport_core::jsonrpc::{self, BatchWriter, Id, Incoming};
 
 use crate::{
     Body,
-    context::{self, JSON},
+    context::{self, JSON, Named},
     reply::{self, Payload},
     request_body,
     server::Inner,
@@ -23,8 +26,15 @@ const REPLY_CAPACITY: usize = 512;
 struct Entry {
     /// `None` for a notification.
     id: Option<Id<'static>>,
+    /// The version whose name the method has.
+    style: Option<ProtocolVersion>,
+    /// The method that was named; that of the call may be another one.
+    method: Option<Method>,
     call: Result<Call, Error>,
 }
+
+/// What is known of all entries of a request, besides the versions that it names.
+type Shared<'a> = (Result<Named<'a>, Error>, Result<CallContext, Error>);
 
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one")]
 enum Requests {
@@ -46,12 +56,25 @@ pub(crate) async fn respond<B: HttpBody>(server: &Inner, parts: &Parts, body: B)
     };
     let context = context::read(parts, &server.card.get(), &server.options);
     let extensions = context::active_extensions(&context);
+    let shared = (Named::read(parts), context);
+    let version = requests.version();
     let mut response = match requests {
-        Requests::Single(entry) => single(server, context, entry).await,
-        Requests::Batch(entries) => batch(server, context, entries).await,
+        Requests::Single(entry) => single(server, shared, entry).await,
+        Requests::Batch(entries) => batch(server, shared, entries).await,
     };
-    reply::set_extensions(&mut response, extensions);
+    reply::set_extensions(&mut response, extensions, version);
     response
+}
+
+impl Requests {
+    /// The oldest version whose style is used.
+    fn version(&self) -> ProtocolVersion {
+        let entries = match self {
+            Self::Single(entry) => std::slice::from_ref(entry),
+            Self::Batch(entries) => entries,
+        };
+        entries.iter().filter_map(|entry| entry.style).min().unwrap_or_default()
+    }
 }
 
 fn parse(body: &Bytes, max_batch: usize) -> Result<Requests, Error> {
@@ -64,35 +87,39 @@ fn parse(body: &Bytes, max_batch: usize) -> Result<Requests, Error> {
 fn prepare(entry: jsonrpc::Entry<'_>) -> Entry {
     match entry {
         Ok(request) => {
-            let call = match v03_name(&request.method) {
-                None => Call::from_json_rpc(&request.method, request.params),
-                Some(method) => Err(v03_method(&request.method, method)),
-            };
-            Entry { id: request.id.map(Id::into_owned), call }
+            let (style, method) = named(&request.method);
+            let dialect = JsonDialect::of_json_rpc(style.unwrap_or_default());
+            let call = dialect.read_json_rpc(&request.method, request.params);
+            Entry { id: request.id.map(Id::into_owned), style, method, call }
         }
-        Err(rejected) => Entry { id: Some(rejected.id.into_owned()), call: Err(rejected.error.into()) },
+        Err(rejected) => {
+            let (id, call) = (Some(rejected.id.into_owned()), Err(rejected.error.into()));
+            Entry { id, style: None, method: None, call }
+        }
     }
 }
 
-/// No name of v1.0 is looked up: they have no slash.
-fn v03_name(name: &str) -> Option<Method> {
-    if name.contains('/') { Method::from_v03_name(name) } else { None }
+/// The version that has a method of this name, and the method. No name of 1.0 has a slash.
+fn named(name: &str) -> (Option<ProtocolVersion>, Option<Method>) {
+    let (version, method) = match name.contains('/') {
+        false => (ProtocolVersion::V1_0, Method::from_name(name)),
+        true => (ProtocolVersion::V0_3, Method::from_v03_name(name)),
+    };
+    (method.map(|_| version), method)
 }
 
-fn v03_method(name: &str, method: Method) -> Error {
-    let message = format!("{name:?} is a method of version 0.3; this agent speaks 1.0, where it is {}", method.name());
-    Error::new(ErrorKind::VersionNotSupported, message).with_metadata("supportedVersions", "1.0")
-}
-
-async fn single(server: &Inner, context: Result<CallContext, Error>, entry: Entry) -> Response<Body> {
-    let outcome = answer(server, context, entry.call).await;
+async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> Response<Body> {
+    let dialect = entry.dialect();
+    let outcome = answer(server, named.as_ref(), context, entry.style, entry.method, entry.call).await;
     let Some(id) = entry.id else { return not_answered() };
     match outcome {
-        Ok(Reply::Stream(events)) => reply::event_stream(server.stream(Source::Events(events), Framing::JsonRpc(id))),
-        Ok(Reply::CustomStream(results)) => {
-            reply::event_stream(server.stream(Source::Results(results), Framing::JsonRpc(id)))
+        Ok(Reply::Stream(events)) => {
+            reply::event_stream(server.stream(Source::Events(events), Framing::JsonRpc(id), dialect))
         }
-        Ok(answered) => match write(&id, &answered) {
+        Ok(Reply::CustomStream(results)) => {
+            reply::event_stream(server.stream(Source::Results(results), Framing::JsonRpc(id), dialect))
+        }
+        Ok(answered) => match write(&id, dialect, &answered) {
             Ok(out) => reply::typed(StatusCode::OK, JSON, out),
             Err(error) => error_response(&id, &error),
         },
@@ -101,23 +128,25 @@ async fn single(server: &Inner, context: Result<CallContext, Error>, entry: Entr
 }
 
 /// Entries are answered one after the other: each sees what those before it did.
-async fn batch(server: &Inner, context: Result<CallContext, Error>, entries: Vec<Entry>) -> Response<Body> {
+async fn batch(server: &Inner, (named, context): Shared<'_>, entries: Vec<Entry>) -> Response<Body> {
     let mut replies = BatchWriter::new();
-    for Entry { id, call } in entries {
+    for entry in entries {
+        let dialect = entry.dialect();
+        let Entry { id, style, method, call } = entry;
         let outcome = match call {
             Ok(call) if call.method().is_some_and(Method::is_streaming) => Err(no_stream_in_batch(&call.name())),
             Ok(call) => {
                 let name = call.name();
                 // Whether a method of the agent's own streams, only its reply tells.
-                match answer(server, context.clone(), Ok(call)).await {
+                match answer(server, named.as_ref(), context.clone(), style, method, Ok(call)).await {
                     Ok(Reply::CustomStream(_)) => Err(no_stream_in_batch(&name)),
                     outcome => outcome,
                 }
             }
-            call => answer(server, context.clone(), call).await,
+            call => answer(server, named.as_ref(), context.clone(), style, method, call).await,
         };
         let Some(id) = id else { continue };
-        let written = outcome.and_then(|answered| write(&id, &answered));
+        let written = outcome.and_then(|answered| write(&id, dialect, &answered));
         replies.push(&written.unwrap_or_else(|error| write_error(&id, &error)));
     }
     match replies.finish() {
@@ -126,12 +155,57 @@ async fn batch(server: &Inner, context: Result<CallContext, Error>, entries: Vec
     }
 }
 
+impl Entry {
+    fn dialect(&self) -> JsonDialect {
+        JsonDialect::of_json_rpc(self.style.unwrap_or_default())
+    }
+}
+
 async fn answer(
     server: &Inner,
+    named: Result<&Named<'_>, &Error>,
     context: Result<CallContext, Error>,
+    style: Option<ProtocolVersion>,
+    method: Option<Method>,
     call: Result<Call, Error>,
 ) -> Result<Reply, Error> {
-    server.answer(context?, call?).await
+    let version = named.map_err(Error::clone)?.version(style, &server.options)?;
+    let mut context = context?;
+    context.version = version;
+    let call = call?;
+    match (version, &call) {
+        (ProtocolVersion::V0_3, Call::ListTaskPushNotificationConfigs(request)) => {
+            let (request, only_first) = (request.clone(), method == Some(Method::GetTaskPushNotificationConfig));
+            push_configs(server, context, request, only_first).await
+        }
+        _ => server.answer(context, call).await,
+    }
+}
+
+/// The push notification configurations of a task as 0.3 has them, which knows no pages: all of
+/// them, or where it has asked for one without saying which, the first.
+async fn push_configs(
+    server: &Inner,
+    context: CallContext,
+    mut request: ListTaskPushNotificationConfigsRequest,
+    only_first: bool,
+) -> Result<Reply, Error> {
+    let mut all = ListTaskPushNotificationConfigsResponse::default();
+    loop {
+        let call = Call::ListTaskPushNotificationConfigs(request.clone());
+        let Reply::PushConfigs(page) = server.answer(context.clone(), call).await? else {
+            return Err(Error::internal("a reply of another kind passed the check"));
+        };
+        if only_first {
+            let first = page.configs.into_iter().next();
+            return first.map(Reply::PushConfig).ok_or_else(|| Error::task_not_found(&request.task_id));
+        }
+        all.configs.extend(page.configs);
+        if page.next_page_token.is_empty() {
+            return Ok(Reply::PushConfigs(all));
+        }
+        request.page_token = Some(page.next_page_token);
+    }
 }
 
 fn no_stream_in_batch(method: &str) -> Error {
@@ -144,9 +218,9 @@ fn not_answered() -> Response<Body> {
     response
 }
 
-fn write(id: &Id<'_>, answered: &Reply) -> Result<Vec<u8>, Error> {
+fn write(id: &Id<'_>, dialect: JsonDialect, answered: &Reply) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(REPLY_CAPACITY);
-    jsonrpc::write_result(&mut out, id, &Payload(answered)).map_err(Error::internal)?;
+    jsonrpc::write_result(&mut out, id, &Payload(dialect, answered)).map_err(Error::internal)?;
     Ok(out)
 }
 

@@ -25,5 +25,5 @@ mod stream_body;
 pub use a2a_app_ports::Lifecycle;
 pub use body::Body;
 pub use cors::Cors;
-pub use options::{InvalidOptions, ServerOptions};
+pub use options::{InvalidOptions, ServerOptions, V03Support};
 pub use server::HttpServer;

@@ -2,10 +2,34 @@
 
 use std::{fmt, time::Duration};
 
-use a2a_protocol_core::AgentInterface;
+use a2a_protocol_core::{AgentInterface, ProtocolVersion};
 use protocol_transport_core::headers::ForwardPolicy;
 
 use crate::Cors;
+
+/// What a server does with requests of version 0.3 of the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum V03Support {
+    /// They are refused, and the card does not tell of it.
+    Refused,
+    /// They are answered at the addresses of version 1.0.
+    #[default]
+    Answered,
+    /// They are answered, and the card says so: interfaces of 0.3 that the server fills in, and if
+    /// the card has any, what clients of 0.3 read beside what those of 1.0 do. Strict readers of
+    /// 1.0 refuse such a card.
+    Announced,
+}
+
+impl V03Support {
+    /// The versions that are spoken.
+    pub(crate) fn spoken(self) -> &'static [ProtocolVersion] {
+        match self {
+            Self::Refused => &[ProtocolVersion::V1_0],
+            Self::Answered | Self::Announced => ProtocolVersion::ALL,
+        }
+    }
+}
 
 /// What a server can be told. [`Default`] gives the values named with each field.
 #[derive(Clone, Debug)]
@@ -17,6 +41,8 @@ pub struct ServerOptions {
     /// What goes before the paths of the HTTP+JSON binding, such as `/rest`. Default empty, which
     /// is nothing; `None` turns the binding off.
     pub http_json_prefix: Option<String>,
+    /// Whether version 0.3 of the protocol is spoken too. Default [`V03Support::Answered`].
+    pub v03: V03Support,
     /// Where callers reach the server, such as `https://agent.example`: the card's interfaces
     /// begin with it if the card has none. Default `None`, the address that is listened on.
     pub public_url: Option<String>,
@@ -48,6 +74,7 @@ impl Default for ServerOptions {
         Self {
             json_rpc_paths: vec!["/".to_owned()],
             http_json_prefix: Some(String::new()),
+            v03: V03Support::default(),
             public_url: None,
             max_body_bytes: 4 << 20,
             body_timeout: Duration::from_secs(60),
@@ -64,13 +91,23 @@ impl Default for ServerOptions {
 
 impl ServerOptions {
     /// The interfaces of a server that is reached at this URL: JSON-RPC first, then HTTP+JSON, as
-    /// far as they are on.
+    /// far as they are on; then the same of version 0.3, if that is announced.
     pub fn interfaces(&self, url: &str) -> Vec<AgentInterface> {
         let url = url.trim_end_matches('/');
         let json_rpc = self.json_rpc_paths.first().map(|path| ("JSONRPC", path));
         let http_json = self.http_json_prefix.as_ref().map(|prefix| ("HTTP+JSON", prefix));
-        let bindings = json_rpc.into_iter().chain(http_json);
-        bindings.map(|(binding, path)| AgentInterface::new(format!("{url}{path}"), binding, "1.0")).collect()
+        let bindings: Vec<_> = json_rpc.into_iter().chain(http_json).collect();
+        let versions: &[_] = match self.v03 {
+            V03Support::Announced => &[ProtocolVersion::V1_0, ProtocolVersion::V0_3],
+            V03Support::Refused | V03Support::Answered => &[ProtocolVersion::V1_0],
+        };
+        let of = |version: &ProtocolVersion| {
+            let version = version.as_str();
+            let interface =
+                move |(binding, path): &(&str, &String)| AgentInterface::new(format!("{url}{path}"), *binding, version);
+            bindings.iter().map(interface).collect::<Vec<_>>()
+        };
+        versions.iter().flat_map(of).collect()
     }
 
     /// Refuses paths that no request could have.
@@ -127,6 +164,11 @@ mod tests {
         };
         let pair = |binding: &str, url: &str| (binding.to_owned(), url.to_owned());
         assert_eq!(urls(&options), [pair("JSONRPC", "https://a.example/"), pair("HTTP+JSON", "https://a.example")]);
+        options.v03 = V03Support::Announced;
+        let versions: Vec<_> =
+            options.interfaces("https://a.example").into_iter().map(|interface| interface.protocol_version).collect();
+        assert_eq!(versions, ["1.0", "1.0", "0.3", "0.3"]);
+        options.v03 = V03Support::Answered;
         options.json_rpc_paths = vec!["/rpc".to_owned(), "/".to_owned()];
         options.http_json_prefix = None;
         assert_eq!(urls(&options), [pair("JSONRPC", "https://a.example/rpc")]);

@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use a2a_app_ports::Reply;
-use a2a_protocol_core::{CHALLENGE_METADATA, EXTENSIONS_HEADER, Error, Method};
+use a2a_protocol_core::{
+    CHALLENGE_METADATA, EXTENSIONS_HEADER, Error, JsonDialect, Method, ProtocolVersion, Spoken, v03,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, value::RawValue};
 
@@ -29,18 +31,24 @@ pub(crate) fn check(method: Option<Method>, reply: &Reply) -> Result<(), Error> 
     if fits { Ok(()) } else { Err(reply.unfit(method.name())) }
 }
 
-/// A reply as JSON: the `result` of JSON-RPC, the body of HTTP+JSON.
-pub(crate) struct Payload<'a>(pub(crate) &'a Reply);
+/// A reply as JSON in a dialect: the `result` of JSON-RPC, the body of HTTP+JSON.
+pub(crate) struct Payload<'a>(pub(crate) JsonDialect, pub(crate) &'a Reply);
 
 impl serde::Serialize for Payload<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Reply::Sent(response) => response.serialize(serializer),
-            Reply::Task(task) => Arc::as_ref(task).serialize(serializer),
-            Reply::Tasks(tasks) => tasks.serialize(serializer),
-            Reply::PushConfig(config) => config.serialize(serializer),
-            Reply::PushConfigs(configs) => configs.serialize(serializer),
+        let Self(dialect, reply) = *self;
+        match reply {
+            Reply::Sent(response) => response.write_in(dialect, serializer),
+            Reply::Task(task) => Arc::as_ref(task).write_in(dialect, serializer),
+            Reply::Tasks(tasks) => tasks.write_in(dialect, serializer),
+            Reply::PushConfig(config) => config.write_in(dialect, serializer),
+            Reply::PushConfigs(configs) => configs.write_in(dialect, serializer),
+            // The result of a deletion in JSON-RPC of 0.3.
+            Reply::Deleted if dialect == JsonDialect::V0_3 => serializer.serialize_unit(),
             Reply::Deleted => Map::<String, Value>::new().serialize(serializer),
+            Reply::Card(card) if dialect.version() == ProtocolVersion::V0_3 => {
+                v03::with_interfaces(card).write_in(dialect, serializer)
+            }
             Reply::Card(card) => Arc::as_ref(card).serialize(serializer),
             Reply::Custom(result) => RawValue::serialize(result, serializer),
             other => Err(serde::ser::Error::custom(format!("a reply of kind {other:?} is not one value"))),
@@ -73,9 +81,12 @@ pub(crate) fn event_stream(body: Body) -> Response<Body> {
     response
 }
 
-/// Names the extensions that are active for the call.
-pub(crate) fn set_extensions(response: &mut Response<Body>, active: Option<HeaderValue>) {
+/// Names the extensions that are active for the call, for a caller of 0.3 under its name too.
+pub(crate) fn set_extensions(response: &mut Response<Body>, active: Option<HeaderValue>, version: ProtocolVersion) {
     if let Some(active) = active {
+        if version == ProtocolVersion::V0_3 {
+            response.headers_mut().insert(v03::EXTENSIONS_HEADER, active.clone());
+        }
         response.headers_mut().insert(EXTENSIONS_HEADER, active);
     }
 }

@@ -6,16 +6,17 @@ use std::{
 };
 
 use a2a_app_ports::{AgentService, CallContext, CardHandle, Clock, Host, Reply, unless};
-use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, Timestamp};
+use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, JsonDialect, Timestamp};
 use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
 
 use crate::{
-    Body, InvalidOptions, Lifecycle, ServerOptions, card,
-    card::CardDocument,
+    Body, InvalidOptions, Lifecycle, ServerOptions,
+    card::CardDocuments,
     compression,
     context::{A2A_JSON, JSON},
-    http_json, json_rpc, reply,
+    http_json::{self, Out},
+    json_rpc, reply,
     stream_body::{Framing, Source, StreamBody},
 };
 
@@ -33,7 +34,7 @@ pub(crate) struct Inner {
     pub(crate) options: ServerOptions,
     pub(crate) clock: Arc<dyn Clock>,
     /// The card as it was last sent, and what was sent.
-    document: Arc<Mutex<(Arc<AgentCard>, CardDocument)>>,
+    documents: Arc<Mutex<(Arc<AgentCard>, CardDocuments)>>,
     lifecycle: Lifecycle,
 }
 
@@ -56,11 +57,11 @@ impl HttpServer {
             card.locate(|| options.interfaces(url));
         }
         let first = card.get();
-        let document = document(&first, host.clock.now(), &options)?;
+        let documents = documents(&first, host.clock.now(), &options)?;
         Ok(Self(Arc::new(Inner {
             service,
             card,
-            document: Arc::new(Mutex::new((first, document))),
+            documents: Arc::new(Mutex::new((first, documents))),
             clock: host.clock.clone(),
             lifecycle: Lifecycle::new(),
             options,
@@ -123,8 +124,8 @@ impl Inner {
                 _ => only(parts, "POST"),
             };
         }
-        if card::PATHS.contains(&path) {
-            return for_readers(parts, || self.document().respond(&parts.method, &parts.headers));
+        if CardDocuments::are_at(path) {
+            return for_readers(parts, || self.documents().at(path).respond(&parts.method, &parts.headers));
         }
         if let (KEYS_PATH, Some(jwks)) = (path, &self.options.jwks) {
             return for_readers(parts, || keys(jwks));
@@ -137,18 +138,18 @@ impl Inner {
             "/ready" => for_readers(parts, || status(StatusCode::OK, "ok")),
             path => match self.below_prefix(path) {
                 Some(path) => http_json::respond(self, parts, path, body).await,
-                None => http_json::not_found(path, A2A_JSON),
+                None => http_json::not_found(path, &Out::v1_0(A2A_JSON)),
             },
         }
     }
 
     /// The card as it is to be sent; written anew once it has been replaced.
-    fn document(&self) -> CardDocument {
+    fn documents(&self) -> CardDocuments {
         let now = self.card.get();
-        let mut sent = self.document.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&sent.0, &now) {
-            match document(&now, self.clock.now(), &self.options) {
-                Ok(document) => *sent = (now, document),
+            match documents(&now, self.clock.now(), &self.options) {
+                Ok(documents) => *sent = (now, documents),
                 Err(error) => tracing::error!(%error, "the new card cannot be sent"),
             }
         }
@@ -173,14 +174,15 @@ impl Inner {
         Ok(answered)
     }
 
-    pub(crate) fn stream(&self, events: Source, framing: Framing) -> Body {
+    pub(crate) fn stream(&self, events: Source, framing: Framing, dialect: JsonDialect) -> Body {
         let (lifecycle, clock) = (self.lifecycle.clone(), self.clock.clone());
-        Body::stream(StreamBody::new(events, framing, lifecycle, clock, self.options.keep_alive))
+        Body::stream(StreamBody::new(events, framing, dialect, lifecycle, clock, self.options.keep_alive))
     }
 }
 
-fn document(card: &AgentCard, modified: Timestamp, options: &ServerOptions) -> Result<CardDocument, InvalidOptions> {
-    CardDocument::new(card, modified, options.card_max_age).map_err(|error| InvalidOptions(format!("card: {error}")))
+fn documents(card: &AgentCard, modified: Timestamp, options: &ServerOptions) -> Result<CardDocuments, InvalidOptions> {
+    let documents = CardDocuments::new(card, modified, options.card_max_age, options.v03);
+    documents.map_err(|error| InvalidOptions(format!("card: {error}")))
 }
 
 fn keys(jwks: &str) -> Response<Body> {
@@ -205,7 +207,7 @@ fn for_readers(parts: &Parts, respond: impl FnOnce() -> Response<Body>) -> Respo
 fn only(parts: &Parts, verbs: &str) -> Response<Body> {
     let path = parts.uri.path();
     let error = Error::new(ErrorKind::MethodNotFound, format!("{path} answers {verbs}, not {}", parts.method));
-    http_json::method_not_allowed(&error, verbs, JSON)
+    http_json::method_not_allowed(&error, verbs, &Out::v1_0(JSON))
 }
 
 fn status(status: StatusCode, word: &str) -> Response<Body> {

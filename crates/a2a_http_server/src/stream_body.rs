@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{BoxFuture, BoxStream, Clock, EventStream};
-use a2a_protocol_core::{Error, StreamEvent};
+use a2a_protocol_core::{Error, JsonDialect, ProtocolVersion, StreamEvent, StreamResponse, v03};
 use bytes::Bytes;
 use futures::StreamExt;
 use protocol_transport_core::{
@@ -63,6 +63,7 @@ pub(crate) struct StreamBody {
     /// `None` once it has ended.
     events: Option<Source>,
     framing: Framing,
+    dialect: JsonDialect,
     lifecycle: Lifecycle,
     clock: Arc<dyn Clock>,
     keep_alive: Duration,
@@ -78,6 +79,7 @@ impl StreamBody {
     pub(crate) fn new(
         events: Source,
         framing: Framing,
+        dialect: JsonDialect,
         lifecycle: Lifecycle,
         clock: Arc<dyn Clock>,
         keep_alive: Duration,
@@ -85,6 +87,7 @@ impl StreamBody {
         Self {
             events: Some(events),
             framing,
+            dialect,
             lifecycle,
             clock,
             keep_alive,
@@ -125,13 +128,15 @@ impl StreamBody {
             let Some(events) = &mut self.events else { return false };
             match events.poll_next(cx) {
                 Poll::Ready(Some(Ok(item))) => {
-                    if let Err(error) = self.framing.write(&mut self.out, &mut scratch, &item) {
-                        self.framing.write_error(&mut self.out, &error);
+                    if let Err(error) = self.framing.write(&mut self.out, &mut scratch, &item, self.dialect) {
+                        self.framing.write_error(&mut self.out, &error, self.dialect);
+                        self.end();
+                    } else if self.is_last(&item) {
                         self.end();
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    self.framing.write_error(&mut self.out, &error);
+                    self.framing.write_error(&mut self.out, &error, self.dialect);
                     self.end();
                 }
                 Poll::Ready(None) => self.end(),
@@ -142,6 +147,13 @@ impl StreamBody {
             }
         }
         false
+    }
+
+    /// Whether the caller was told that no event follows: version 0.3 marks the last one.
+    fn is_last(&self, item: &Item) -> bool {
+        let Item::Event(event) = item else { return false };
+        self.dialect.version() == ProtocolVersion::V0_3
+            && matches!(&event.response, StreamResponse::StatusUpdate(update) if v03::is_final(&update.status.state))
     }
 
     /// Nothing is there: a comment, once it is time for one.
@@ -170,10 +182,10 @@ impl StreamBody {
 }
 
 impl Framing {
-    fn write(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, item: &Item) -> Result<(), Error> {
+    fn write(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, item: &Item, dialect: JsonDialect) -> Result<(), Error> {
         match item {
             Item::Event(event) => {
-                let json = event.json().map_err(Error::internal)?;
+                let json = event.json_in(dialect).map_err(Error::internal)?;
                 self.write_json(out, scratch, event.sequence, &json);
             }
             Item::Result(result) => self.write_json(out, scratch, None, result.get().as_bytes()),
@@ -193,10 +205,16 @@ impl Framing {
     }
 
     /// The error with which a stream ends.
-    fn write_error(&self, out: &mut Vec<u8>, error: &Error) {
+    fn write_error(&self, out: &mut Vec<u8>, error: &Error, dialect: JsonDialect) {
         reply::log_cause(error);
         match self {
-            Self::HttpJson => sse::encode_named(out, Some("error"), None, &error.to_http_body()),
+            Self::HttpJson => {
+                let body = match dialect.version() {
+                    ProtocolVersion::V0_3 => v03::http_body(error),
+                    _ => error.to_http_body(),
+                };
+                sse::encode_named(out, Some("error"), None, &body);
+            }
             Self::JsonRpc(id) => {
                 let mut response = Vec::new();
                 jsonrpc::write_error(&mut response, id, &error.to_json_rpc());

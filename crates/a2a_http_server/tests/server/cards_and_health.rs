@@ -1,5 +1,6 @@
 //! The public card and the state of the server, in process.
 
+use a2a_http_server::V03Support;
 use a2a_protocol_core::{AgentCard, AgentInterface, Error, ErrorKind};
 use serde_json::json;
 
@@ -9,7 +10,10 @@ const CARD: &str = "/.well-known/agent-card.json";
 
 #[tokio::test]
 async fn the_card_is_at_both_paths_and_may_be_cached() {
-    let server = server_with(Agent::fitting(), |options| options.public_url = Some("https://a.example".to_owned()));
+    let server = server_with(Agent::fitting(), |options| {
+        options.public_url = Some("https://a.example".to_owned());
+        options.v03 = V03Support::Refused;
+    });
     for path in [CARD, "/.well-known/agent.json"] {
         let answered = ask(&server, "GET", path, &[], "").await;
         assert_eq!(answered.status, 200);

@@ -30,7 +30,7 @@ async fn every_operation_has_its_verb_and_path() {
         ("DELETE", "/tasks/t1/pushNotificationConfigs/p", "", "DeleteTaskPushNotificationConfig"),
         ("GET", "/extendedAgentCard", "", "GetExtendedAgentCard"),
     ] {
-        for (prefix, tenant) in [("", None), ("", Some("acme")), ("/rest", None), ("/rest", Some("v1"))] {
+        for (prefix, tenant) in [("", None), ("", Some("acme")), ("/rest", None), ("/rest", Some("v2"))] {
             let server = if prefix.is_empty() { &plain } else { &prefixed };
             let uri = format!("{prefix}{}{path}", tenant.map(|tenant| format!("/{tenant}")).unwrap_or_default());
             let headers: &[_] = if body.is_empty() { &[] } else { &[JSON] };

@@ -251,14 +251,6 @@ async fn no_part_of_a_request_may_be_nested_beyond_a_bound() {
 }
 
 #[tokio::test]
-async fn methods_of_version_0_3_say_what_is_spoken_here() {
-    let answered = post(&server(Agent::fitting()), rpc("message/send", SEND)).await;
-    assert_eq!(answered.code(), -32009);
-    let message = answered.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("1.0") && message.contains("SendMessage"), "{message}");
-}
-
-#[tokio::test]
 async fn only_json_is_read() {
     let agent = Agent::fitting();
     let server = server(agent.clone());

@@ -8,4 +8,6 @@ mod json_rpc;
 mod shutdown;
 mod streams;
 mod support;
+mod v03;
+mod versions;
 mod web;

@@ -1,6 +1,6 @@
 //! Agent cards of 0.3: the address on top, further interfaces beside it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize, Serializer, ser::Error as _};
 use serde_json::{Value, json};
@@ -171,6 +171,24 @@ fn legacy(card: &AgentCard) -> impl Iterator<Item = &AgentInterface> {
         let version = ProtocolVersion::parse(&interface.protocol_version);
         version == Some(ProtocolVersion::V0_3) && interface.tenant.is_none()
     })
+}
+
+/// The card with interfaces of 0.3: its own or, if it has none, those of 1.0 in the JSON bindings, for
+/// a server that answers both versions at the same address.
+pub fn with_interfaces(card: &AgentCard) -> Cow<'_, AgentCard> {
+    if legacy(card).next().is_some() {
+        return Cow::Borrowed(card);
+    }
+    let is_json = |interface: &&AgentInterface| {
+        interface.tenant.is_none() && ["JSONRPC", "HTTP+JSON"].contains(&interface.protocol_binding.as_str())
+    };
+    let twin = |interface: &AgentInterface| {
+        AgentInterface::new(&*interface.url, &*interface.protocol_binding, ProtocolVersion::V0_3.as_str())
+    };
+    let twins: Vec<_> = card.supported_interfaces.iter().filter(is_json).map(twin).collect();
+    let mut card = card.clone();
+    card.supported_interfaces.extend(twins);
+    Cow::Owned(card)
 }
 
 /// What 0.3 says on top of a card that 1.0 does not; `None` if no interface speaks 0.3.

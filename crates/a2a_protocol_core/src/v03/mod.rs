@@ -21,7 +21,7 @@ mod task;
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 use std::sync::Arc;
 
-pub use card::beside;
+pub use card::{beside, with_interfaces};
 pub(crate) use errors::accept;
 pub use errors::{from_http, http_body};
 pub(crate) use names::state as state_name;
