@@ -17,6 +17,7 @@ mod json_rpc;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 mod options;
+mod quirks;
 mod reply;
 mod request_body;
 mod server;

@@ -16,7 +16,7 @@ use crate::{
     compression,
     context::{A2A_JSON, JSON},
     http_json::{self, Out},
-    json_rpc, reply,
+    json_rpc, quirks, reply,
     stream_body::{Framing, Source, StreamBody},
 };
 
@@ -118,7 +118,8 @@ impl fmt::Debug for HttpServer {
 impl Inner {
     async fn dispatch<B: HttpBody>(&self, parts: &Parts, body: B) -> Response<Body> {
         let path = parts.uri.path();
-        if self.options.json_rpc_paths.iter().any(|served| same_path(served, path)) {
+        let is_json_rpc = self.options.json_rpc_paths.iter().any(|served| same_path(served, path));
+        if is_json_rpc || quirks::is_json_rpc(path, &self.options) {
             return match parts.method {
                 Method::POST => json_rpc::respond(self, parts, body).await,
                 _ => only(parts, "POST"),
@@ -193,7 +194,7 @@ fn keys(jwks: &str) -> Response<Body> {
 }
 
 /// Whether two paths differ by at most a slash at the end.
-fn same_path(one: &str, other: &str) -> bool {
+pub(crate) fn same_path(one: &str, other: &str) -> bool {
     one.strip_suffix('/').unwrap_or(one) == other.strip_suffix('/').unwrap_or(other)
 }
 

@@ -6,6 +6,7 @@
 mod calls;
 mod replies;
 mod streams;
+mod v03;
 
 use std::fmt::Debug;
 
@@ -53,6 +54,9 @@ targets! {
     card = replies::card;
     /// An HTTP status in two bytes and the body of its error: written and read the same.
     error_body = replies::error_body;
+    /// JSON of version 0.3 after a byte that says in which form, as a value, an error and a request:
+    /// what cannot be said in it is mapped once, and then stays.
+    v03 = v03::v03;
     /// A JSON-RPC response, with its result as any of the types it may be.
     jsonrpc_response = replies::jsonrpc_response;
 }

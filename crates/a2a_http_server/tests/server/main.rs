@@ -5,6 +5,7 @@ mod cards_and_health;
 mod connections;
 mod http_json;
 mod json_rpc;
+mod quirks;
 mod shutdown;
 mod streams;
 mod support;
