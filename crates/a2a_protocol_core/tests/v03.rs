@@ -305,7 +305,7 @@ fn a_card_of_both_versions_is_read_as_either() {
 }
 
 #[test]
-fn the_first_flow_of_a_scheme_is_taken_and_devices_have_none() {
+fn the_first_flow_of_a_scheme_is_taken_and_what_0_3_does_not_know_is_left_out() {
     let flows = json!({"password": {"tokenUrl": "https://t", "scopes": {}}, "clientCredentials": {"tokenUrl": "https://t", "scopes": {}}});
     let card: AgentCard = read(
         JsonDialect::V0_3,
@@ -313,12 +313,20 @@ fn the_first_flow_of_a_scheme_is_taken_and_devices_have_none() {
     );
     let SecurityScheme::OAuth2(scheme) = &card.security_schemes["o"] else { panic!("another scheme") };
     assert!(matches!(scheme.flows, Some(OAuthFlows::ClientCredentials(_))));
-    let mut device = card;
-    device.security_schemes.insert(
-        "o".to_owned(),
-        serde_json::from_value(json!({"oauth2SecurityScheme": {"flows": {"deviceCode": {"deviceAuthorizationUrl": "https://d", "tokenUrl": "https://t", "scopes": {}}}}})).unwrap(),
-    );
-    assert_eq!(written(JsonDialect::V0_3, &device)["securitySchemes"]["o"], json!({"type": "oauth2", "flows": {}}));
+    let code = json!({"authorizationUrl": "https://a", "tokenUrl": "https://t", "scopes": {}});
+    let mut pkce = code.clone();
+    pkce["pkceRequired"] = json!(true);
+    let device = json!({"deviceAuthorizationUrl": "https://d", "tokenUrl": "https://t", "scopes": {}});
+    for (flows, left) in [
+        (json!({"authorizationCode": pkce}), json!({"authorizationCode": code})),
+        (json!({"deviceCode": device}), json!({})),
+    ] {
+        let mut card = card.clone();
+        let scheme = serde_json::from_value(json!({"oauth2SecurityScheme": {"flows": flows}})).unwrap();
+        card.security_schemes.insert("o".to_owned(), scheme);
+        let schemes = &written(JsonDialect::V0_3, &card)["securitySchemes"];
+        assert_eq!(schemes["o"], json!({"type": "oauth2", "flows": left}));
+    }
 }
 
 mod quirks {

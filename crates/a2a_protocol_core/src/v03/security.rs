@@ -115,16 +115,23 @@ pub(super) struct SchemeOut<'a> {
     open_id_connect_url: Option<&'a str>,
 }
 
-/// 0.3 has no flow for devices; a scheme that has only that is one without flows.
+/// 0.3 has no flow for devices, so a scheme that has only that is one without flows; and it does not
+/// know PKCE.
 pub(super) struct FlowsOut<'a>(Option<&'a OAuthFlows>);
 
 impl Serialize for FlowsOut<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Some(flows @ (OAuthFlows::AuthorizationCode(_) | OAuthFlows::ClientCredentials(_))) => {
-                flows.serialize(serializer)
+            Some(OAuthFlows::AuthorizationCode(flow)) if flow.pkce_required => {
+                let flow = AuthorizationCodeOAuthFlow { pkce_required: false, ..flow.clone() };
+                OAuthFlows::AuthorizationCode(flow).serialize(serializer)
             }
-            Some(flows @ (OAuthFlows::Implicit(_) | OAuthFlows::Password(_))) => flows.serialize(serializer),
+            Some(
+                flows @ (OAuthFlows::AuthorizationCode(_)
+                | OAuthFlows::ClientCredentials(_)
+                | OAuthFlows::Implicit(_)
+                | OAuthFlows::Password(_)),
+            ) => flows.serialize(serializer),
             _ => serializer.collect_map(std::iter::empty::<(&str, &str)>()),
         }
     }
