@@ -18,11 +18,12 @@ import asyncio
 import socket
 import uuid
 
+import grpc.aio
 import uvicorn
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
-from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import (
@@ -37,6 +38,7 @@ from a2a.types import (
     TaskState,
     TaskStatus,
 )
+from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from starlette.applications import Starlette
 
 
@@ -108,7 +110,7 @@ class PeerAgent(AgentExecutor):
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
 
-def card(base: str) -> AgentCard:
+def card(base: str, grpc_address: str) -> AgentCard:
     return AgentCard(
         name='Python peer',
         description='Test agent on the official Python SDK',
@@ -116,6 +118,7 @@ def card(base: str) -> AgentCard:
         supported_interfaces=[
             AgentInterface(url=f'{base}/', protocol_binding='JSONRPC', protocol_version='1.0'),
             AgentInterface(url=f'{base}/rest', protocol_binding='HTTP+JSON', protocol_version='1.0'),
+            AgentInterface(url=grpc_address, protocol_binding='GRPC', protocol_version='1.0'),
         ],
         capabilities=AgentCapabilities(streaming=True, push_notifications=False),
         default_input_modes=['text/plain'],
@@ -128,10 +131,13 @@ async def serve(port: int) -> None:
     # Bound here and not by uvicorn, because the card has to name the real port.
     listener = socket.create_server(('127.0.0.1', port))
     base = f'http://127.0.0.1:{listener.getsockname()[1]}'
-    agent_card = card(base)
+    grpc_server = grpc.aio.server()
+    agent_card = card(base, f'127.0.0.1:{grpc_server.add_insecure_port("127.0.0.1:0")}')
     handler = DefaultRequestHandler(
         agent_executor=PeerAgent(), task_store=InMemoryTaskStore(), agent_card=agent_card
     )
+    add_A2AServiceServicer_to_server(GrpcHandler(handler), grpc_server)
+    await grpc_server.start()
     app = Starlette(
         routes=[
             *create_agent_card_routes(agent_card),
@@ -147,6 +153,7 @@ async def serve(port: int) -> None:
         await asyncio.sleep(0.01)
     print(f'READY {base}', flush=True)
     await serving
+    await grpc_server.stop(1)
 
 
 if __name__ == '__main__':

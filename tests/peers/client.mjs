@@ -1,6 +1,6 @@
 // Checks an agent that behaves as agent.py describes, with the official JavaScript client.
 //
-//     node client.mjs BASE_URL --binding jsonrpc|rest [--skip NAME,...]
+//     node client.mjs BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,...]
 //
 // One line per check, then a total; the exit code is 1 if any check failed. The names and the
 // expectations are those of client.py.
@@ -10,21 +10,25 @@ import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { CancelTaskRequest, GetTaskRequest, ListTasksRequest, Role, SendMessageRequest, SubscribeToTaskRequest, TaskState } from '@a2a-js/sdk';
 import { AgentCardResolver, ClientFactory, ClientFactoryOptions } from '@a2a-js/sdk/client';
+import { GrpcTransportFactory } from '@a2a-js/sdk/client/grpc';
 import { TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
 
-const BINDINGS = { jsonrpc: 'JSONRPC', rest: 'HTTP+JSON' };
+const BINDINGS = { jsonrpc: 'JSONRPC', rest: 'HTTP+JSON', grpc: 'GRPC' };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { binding: { type: 'string' }, skip: { type: 'string', default: '' } },
 });
 const [url] = positionals;
 if (!url || !BINDINGS[values.binding]) {
-  console.error('usage: client.mjs BASE_URL --binding jsonrpc|rest [--skip NAME,...]');
+  console.error('usage: client.mjs BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,...]');
   process.exit(2);
 }
 
 const card = await AgentCardResolver.default.resolve(url);
-const options = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, { preferredTransports: [BINDINGS[values.binding]] });
+const options = ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
+  transports: [new GrpcTransportFactory()],
+  preferredTransports: [BINDINGS[values.binding]],
+});
 const client = await new ClientFactory(options).createFromAgentCard(card);
 
 const equal = (got, want, what) => assert.deepEqual(got, want, `${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
@@ -78,7 +82,9 @@ const checks = {
   card() {
     assert(card.name && card.capabilities.streaming, 'name or streaming is missing');
     const ours = card.supportedInterfaces.find((i) => i.protocolBinding === BINDINGS[values.binding]);
-    assert(ours?.url.startsWith('http://'), `no absolute url for ${values.binding}`);
+    // A gRPC address is host:port.
+    const start = values.binding === 'grpc' ? '127.0.0.1:' : 'http://';
+    assert(ours?.url.startsWith(start), `no absolute url for ${values.binding}`);
     equal(ours.protocolVersion, '1.0', 'protocolVersion');
   },
 
@@ -161,7 +167,12 @@ const checks = {
   async list_tasks() {
     const first = await send('task one');
     const { contextId } = first;
-    const others = [await send('task two', { contextId }), await send('task three', { contextId })];
+    const others = [];
+    for (const number of ['two', 'three']) {
+      // Times have milliseconds, and within one there is no newest.
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      others.push(await send(`task ${number}`, { contextId }));
+    }
     const newestFirst = [first, ...others].reverse().map((task) => task.id);
     equal(others.map((task) => task.contextId), [contextId, contextId], 'contexts');
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod descriptors;
 mod our_client;
 mod signing;
 mod their_clients;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use agent_sdk::{
+    client_builder,
     ports::EventStream,
     prelude::*,
     protocol::{
@@ -25,7 +26,7 @@ impl Peer {
         let mut command = sdk.script("agent");
         command.args(["--port", "0"]);
         let agent = tokio::task::spawn_blocking(|| Agent::start(command)).await.unwrap();
-        let client = Client::builder().prefer([binding]).connect(&agent.url).await.unwrap();
+        let client = client_builder().prefer([binding]).connect(&agent.url).await.unwrap();
         assert_eq!(client.interface().protocol_binding, binding);
         Self { client, sdk, _agent: agent }
     }
@@ -159,4 +160,14 @@ async fn js_over_json_rpc() {
 #[tokio::test]
 async fn js_over_http_json() {
     every_operation_works(Sdk::Js, "HTTP+JSON").await;
+}
+
+#[tokio::test]
+async fn python_over_grpc() {
+    every_operation_works(Sdk::Python, "GRPC").await;
+}
+
+#[tokio::test]
+async fn js_over_grpc() {
+    every_operation_works(Sdk::Js, "GRPC").await;
 }

@@ -34,3 +34,13 @@ fn js_over_json_rpc() {
 fn js_over_http_json() {
     every_check_passes(Sdk::Js, "rest");
 }
+
+#[test]
+fn python_over_grpc() {
+    every_check_passes(Sdk::Python, "grpc");
+}
+
+#[test]
+fn js_over_grpc() {
+    every_check_passes(Sdk::Js, "grpc");
+}
