@@ -134,6 +134,16 @@ impl JsonDialect {
         }
     }
 
+    /// Reads a request that is a message of its own, as in gRPC.
+    ///
+    /// # Errors
+    /// InvalidParams that names the field in this dialect.
+    pub fn read_request(self, method: Method, json: &str) -> Result<Call, Error> {
+        let mut call = self.read_body(method, json)?;
+        self.accept(method, &mut call)?;
+        Ok(call)
+    }
+
     /// Reads the body of an HTTP+JSON request.
     pub(crate) fn read_body(self, method: Method, json: &str) -> Result<Call, Error> {
         match self.form() {

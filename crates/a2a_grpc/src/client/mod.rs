@@ -3,15 +3,19 @@
 mod remote;
 mod target;
 mod tls;
+mod v03_remote;
 
 use std::sync::Arc;
 
 use a2a_app_ports::{AgentService, ConnectOptions, Connector};
 use a2a_protocol_core::{AgentInterface, Error, ErrorKind, ProtocolVersion};
 
-use self::remote::Remote;
+use self::{
+    remote::{Connection, Remote},
+    v03_remote::Remote03,
+};
 
-/// Opens the `GRPC` interfaces of agent cards.
+/// Opens the `GRPC` interfaces of agent cards, of version 1.0 and of 0.3.
 ///
 /// Their address is `host:port`: with TLS, except on the loopback host; or `https://host:port`
 /// with, and `http://host:port` without TLS. Certificates are checked against the system's trust
@@ -27,7 +31,8 @@ impl Connector for Grpc {
     fn connect(&self, interface: &AgentInterface, options: &ConnectOptions) -> Result<Arc<dyn AgentService>, Error> {
         let endpoint = target::endpoint(&interface.url, options)?;
         match ProtocolVersion::parse(&interface.protocol_version) {
-            Some(ProtocolVersion::V1_0) => Ok(Arc::new(Remote::new(endpoint))),
+            Some(ProtocolVersion::V1_0) => Ok(Arc::new(Remote(Connection::new(endpoint)))),
+            Some(ProtocolVersion::V0_3) => Ok(Arc::new(Remote03(Connection::new(endpoint)))),
             _ => {
                 let message = format!("version {:?} is not spoken over gRPC", interface.protocol_version);
                 Err(Error::new(ErrorKind::VersionNotSupported, message))

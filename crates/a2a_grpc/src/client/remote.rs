@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, EventStream, Reply};
-use a2a_protocol_core::{Call, EXTENSIONS_HEADER, Error, ErrorKind, StreamEvent, VERSION_HEADER};
+use a2a_protocol_core::{Call, Error, ErrorKind, ProtocolVersion, StreamEvent, VERSION_HEADER};
 use futures::StreamExt;
 use http::{HeaderName, HeaderValue};
 use protocol_transport_core::headers::forwardable;
@@ -15,29 +15,38 @@ use tonic::{
 
 use crate::{
     convert::{Fault, Read, Write},
+    extension_names,
     proto::v1::{self, a2a_service_client::A2aServiceClient},
     status,
 };
 
 /// The largest message that is read, in bytes.
-const MAX_MESSAGE: usize = 64 << 20;
+pub(super) const MAX_MESSAGE: usize = 64 << 20;
 
-/// An agent behind a gRPC interface.
-pub(super) struct Remote {
+/// Where an agent is.
+pub(super) struct Connection {
     endpoint: Endpoint,
     /// Made at the first call, which is the first time that a runtime is sure to be there.
     channel: OnceLock<Channel>,
 }
 
-impl Remote {
+impl Connection {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, channel: OnceLock::new() }
     }
 
+    pub(super) fn channel(&self) -> Channel {
+        self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone()
+    }
+}
+
+/// An agent behind a gRPC interface.
+pub(super) struct Remote(pub(super) Connection);
+
+impl Remote {
     async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {
-        let channel = self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone();
-        let mut agent = A2aServiceClient::new(channel).max_decoding_message_size(MAX_MESSAGE);
-        let metadata = metadata(&context)?;
+        let mut agent = A2aServiceClient::new(self.0.channel()).max_decoding_message_size(MAX_MESSAGE);
+        let metadata = metadata(&context, ProtocolVersion::V1_0)?;
         Ok(match call {
             Call::SendMessage(asked) => Reply::Sent(one(agent.send_message(request(&asked, metadata)).await)?),
             Call::SendStreamingMessage(asked) => {
@@ -65,10 +74,7 @@ impl Remote {
             Call::GetExtendedAgentCard(asked) => {
                 Reply::Card(one(agent.get_extended_agent_card(request(&asked, metadata)).await)?)
             }
-            other => {
-                let message = format!("gRPC has only the protocol's methods, {:?} is none", other.name());
-                return Err(Error::new(ErrorKind::MethodNotFound, message));
-            }
+            other => return Err(no_method(&other)),
         })
     }
 }
@@ -85,15 +91,21 @@ fn request<D: Write<P>, P>(asked: &D, metadata: MetadataMap) -> Request<P> {
     request
 }
 
+pub(super) fn no_method(call: &Call) -> Error {
+    Error::new(ErrorKind::MethodNotFound, format!("{:?} is no method of this version over gRPC", call.name()))
+}
+
 /// The context's headers, and the service parameters, which win.
-fn metadata(context: &CallContext) -> Result<MetadataMap, Error> {
+pub(super) fn metadata(context: &CallContext, version: ProtocolVersion) -> Result<MetadataMap, Error> {
     let mut headers = forwardable(&context.headers);
-    headers.insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(context.version.as_str()));
-    headers.remove(EXTENSIONS_HEADER);
-    if !context.extensions.is_empty() {
-        let extensions = HeaderValue::try_from(context.extensions.join(", "))
-            .map_err(|_| Error::invalid(EXTENSIONS_HEADER, "holds characters that metadata cannot carry"))?;
-        headers.insert(HeaderName::from_static(EXTENSIONS_HEADER), extensions);
+    headers.insert(HeaderName::from_static(VERSION_HEADER), HeaderValue::from_static(version.as_str()));
+    for name in extension_names(version) {
+        headers.remove(*name);
+        if !context.extensions.is_empty() {
+            let extensions = HeaderValue::try_from(context.extensions.join(", "))
+                .map_err(|_| Error::invalid(*name, "holds characters that metadata cannot carry"))?;
+            headers.insert(HeaderName::from_static(name), extensions);
+        }
     }
     Ok(MetadataMap::from_headers(headers))
 }

@@ -16,7 +16,7 @@ mod values;
 #[cfg(test)]
 #[path = "../../../a2a_protocol_core/tests/properties/any.rs"]
 #[allow(dead_code, reason = "not all of them are needed here")]
-mod any;
+pub(crate) mod any;
 #[cfg(test)]
 mod properties;
 

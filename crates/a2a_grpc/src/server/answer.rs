@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use a2a_app_ports::{
     AgentService, CallContext, CardHandle, Clock, EventStream, Lifecycle, Reply, request_headers, unless,
 };
-use a2a_protocol_core::{Call, EXTENSIONS_HEADER, Error, ErrorKind, ProtocolVersion};
+use a2a_protocol_core::{Call, Error, ErrorKind, ProtocolVersion, StreamResponse};
 use http::HeaderMap;
 use protocol_transport_core::headers::ForwardPolicy;
 use tonic::{
@@ -14,10 +14,7 @@ use tonic::{
 };
 
 use super::events::Events;
-use crate::{
-    convert::{Read, Write},
-    status,
-};
+use crate::extension_names;
 
 /// The last words to whom the server leaves.
 pub(super) const GOING_DOWN: &str = "the server is going down; what was begun goes on";
@@ -27,6 +24,12 @@ pub(super) const TOO_LATE: &str = "the deadline has passed; what was begun goes 
 /// Has an agent answer calls.
 #[derive(Clone)]
 pub(super) struct Answers {
+    /// The version of the service.
+    pub(super) version: ProtocolVersion,
+    /// The versions of all services.
+    pub(super) spoken: &'static [ProtocolVersion],
+    /// How it tells errors.
+    pub(super) status: fn(&Error) -> Status,
     pub(super) service: Arc<dyn AgentService>,
     pub(super) card: CardHandle,
     pub(super) lifecycle: Lifecycle,
@@ -35,56 +38,47 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// Answers by one message; `pick` takes the reply that the operation has.
-    pub(super) async fn one<Q, D, A, P>(
+    /// Answers by one message; `write` takes the reply that the operation has.
+    pub(super) async fn one<Q, P>(
         &self,
         request: Request<Q>,
-        call: impl FnOnce(D) -> Call,
-        pick: impl FnOnce(Reply) -> Result<A, Error>,
-    ) -> Result<Response<P>, Status>
-    where
-        Q: Read<D>,
-        A: Write<P>,
-    {
-        let (answered, extensions, _) = self.answer(request, call, pick).await?;
-        Ok(extensions.attach(Response::new(answered.write())))
+        read: impl FnOnce(Q) -> Result<Call, Error>,
+        write: impl FnOnce(Reply) -> Result<P, Error>,
+    ) -> Result<Response<P>, Status> {
+        let (written, extensions, _) = self.answer(request, read, write).await?;
+        Ok(extensions.attach(Response::new(written)))
     }
 
     /// Answers by a stream.
-    pub(super) async fn stream<Q, D>(
+    pub(super) async fn stream<Q, P>(
         &self,
         request: Request<Q>,
-        call: impl FnOnce(D) -> Call,
-    ) -> Result<Response<Events>, Status>
-    where
-        Q: Read<D>,
-    {
+        read: impl FnOnce(Q) -> Result<Call, Error>,
+        write: impl Fn(&StreamResponse) -> Result<P, Error> + Send + 'static,
+    ) -> Result<Response<Events<P>>, Status> {
         let pick = |reply| match reply {
             Reply::Stream(events) => Ok::<EventStream, _>(events),
             other => Err(other.unfit("a streaming method")),
         };
-        let (events, extensions, timeout) = self.answer(request, call, pick).await?;
+        let (events, extensions, timeout) = self.answer(request, read, pick).await?;
         let deadline = timeout.map(|timeout| self.clock.sleep(timeout));
-        Ok(extensions.attach(Response::new(Events::new(events, self.lifecycle.clone(), deadline))))
+        let events = Events::new(events, write, self.status, self.lifecycle.clone(), deadline);
+        Ok(extensions.attach(Response::new(events)))
     }
 
-    async fn answer<Q, D, A>(
+    async fn answer<Q, A>(
         &self,
         request: Request<Q>,
-        call: impl FnOnce(D) -> Call,
+        read: impl FnOnce(Q) -> Result<Call, Error>,
         pick: impl FnOnce(Reply) -> Result<A, Error>,
-    ) -> Result<(A, Extensions, Option<Duration>), Status>
-    where
-        Q: Read<D>,
-    {
+    ) -> Result<(A, Extensions, Option<Duration>), Status> {
         let (metadata, _, message) = request.into_parts();
         let headers = metadata.into_headers();
-        let context = self.context(&headers).map_err(|error| status::of_error(&error))?;
+        let context = self.context(&headers).map_err(|error| (self.status)(&error))?;
         let extensions = Extensions::of(&context);
-        let refused = |error: Error| extensions.attach_to_error(status::of_error(&error));
+        let refused = |error: Error| extensions.attach_to_error((self.status)(&error));
         let timeout = timeout(&headers).map_err(refused)?;
-        let call = call(message.read().map_err(status::of_fault).map_err(refused)?);
-        call.validate().map_err(refused)?;
+        let call = read(message).map_err(refused)?;
         let answering = unless(|| self.lifecycle.closed(), self.service.handle(context, call));
         let answered = match timeout {
             Some(timeout) => unless(|| self.clock.sleep(timeout), answering)
@@ -101,8 +95,7 @@ impl Answers {
         let card = self.card.get();
         let mut context = CallContext::new();
         let named = request_headers::version(headers)?;
-        let (style, spoken) = (Some(ProtocolVersion::V1_0), &[ProtocolVersion::V1_0]);
-        context.version = ProtocolVersion::of_request(style, named.as_deref(), None, spoken)?;
+        context.version = ProtocolVersion::of_request(Some(self.version), named.as_deref(), None, self.spoken)?;
         context.extensions = request_headers::extensions(headers, &card)?;
         context.headers = self.forward.apply(headers);
         context.presented = request_headers::presented(headers, None, &card);
@@ -111,12 +104,17 @@ impl Answers {
 }
 
 /// The active extensions as the reply's metadata names them.
-struct Extensions(Option<MetadataValue<tonic::metadata::Ascii>>);
+struct Extensions {
+    active: Option<MetadataValue<tonic::metadata::Ascii>>,
+    names: &'static [&'static str],
+}
 
 impl Extensions {
     fn of(context: &CallContext) -> Self {
         let active = &context.extensions;
-        Self(if active.is_empty() { None } else { MetadataValue::try_from(active.join(", ")).ok() })
+        let names = extension_names(context.version);
+        let active = if active.is_empty() { None } else { MetadataValue::try_from(active.join(", ")).ok() };
+        Self { active, names }
     }
 
     fn attach<T>(&self, mut response: Response<T>) -> Response<T> {
@@ -130,8 +128,10 @@ impl Extensions {
     }
 
     fn insert(&self, metadata: &mut MetadataMap) {
-        if let Some(active) = &self.0 {
-            metadata.insert(EXTENSIONS_HEADER, active.clone());
+        for name in self.names {
+            if let Some(active) = &self.active {
+                metadata.insert(*name, active.clone());
+            }
         }
     }
 }

@@ -14,8 +14,8 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) fn new(services: &[&'static str], lifecycle: Lifecycle) -> Self {
-        Self { services: services.to_vec(), lifecycle }
+    pub(super) fn new(services: Vec<&'static str>, lifecycle: Lifecycle) -> Self {
+        Self { services, lifecycle }
     }
 
     fn knows(&self, service: &str) -> bool {

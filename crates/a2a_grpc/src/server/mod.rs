@@ -5,6 +5,7 @@ mod body;
 mod events;
 mod health;
 mod operations;
+mod v03_operations;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +17,7 @@ use std::{
 };
 
 use a2a_app_ports::{AgentService, BoxFuture, CardHandle, Clock, Host, Lifecycle};
+use a2a_protocol_core::ProtocolVersion;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use protocol_transport_core::headers::ForwardPolicy;
@@ -23,8 +25,11 @@ use tonic::{Status, body::Body};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
-use self::{answer::Answers, body::Timed, health::Health};
-use crate::proto::v1::a2a_service_server::{A2aServiceServer, SERVICE_NAME};
+use self::{answer::Answers, body::Timed, health::Health, v03_operations::Service03};
+use crate::{
+    proto::v1::a2a_service_server::{A2aServiceServer, SERVICE_NAME},
+    status, v03,
+};
 
 /// What a server can be told. [`Default`] gives the values named with each field.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub struct GrpcOptions {
     /// Whether the reflection service is on, by which callers read the protobuf definitions. Default
     /// on: they are public.
     pub reflection: bool,
+    /// Whether version 0.3, `a2a.v1.A2AService`, is answered beside 1.0. Default on.
+    pub v0_3: bool,
 }
 
 impl Default for GrpcOptions {
@@ -48,6 +55,7 @@ impl Default for GrpcOptions {
             body_timeout: Duration::from_secs(60),
             forward: ForwardPolicy::default(),
             reflection: true,
+            v0_3: true,
         }
     }
 }
@@ -84,7 +92,9 @@ impl GrpcServer {
         options: GrpcOptions,
     ) -> Self {
         let mut services: BTreeMap<&'static str, Handler> = BTreeMap::new();
-        let health = Health::new(&[SERVICE_NAME], lifecycle.clone());
+        let mut names = vec![SERVICE_NAME];
+        names.extend(options.v0_3.then_some(v03::SERVICE_NAME));
+        let health = Health::new(names, lifecycle.clone());
         services.insert(tonic_health::pb::health_server::SERVICE_NAME, handler(HealthServer::new(health)));
         if options.reflection {
             insert_reflection(&mut services);
@@ -92,7 +102,19 @@ impl GrpcServer {
         let clock = host.clock.clone();
         let body_timeout = options.body_timeout;
         let max_message_bytes = options.max_message_bytes;
-        let answers = Answers { service, card: card.into(), lifecycle, clock: clock.clone(), forward: options.forward };
+        let answers = Answers {
+            version: ProtocolVersion::V1_0,
+            spoken: if options.v0_3 { ProtocolVersion::ALL } else { &[ProtocolVersion::V1_0] },
+            status: status::of_error,
+            service,
+            card: card.into(),
+            lifecycle,
+            clock: clock.clone(),
+            forward: options.forward,
+        };
+        if options.v0_3 {
+            services.insert(v03::SERVICE_NAME, handler(Service03::new(answers.clone(), max_message_bytes)));
+        }
         let protocol = A2aServiceServer::new(answers).max_decoding_message_size(max_message_bytes);
         services.insert(SERVICE_NAME, handler(protocol));
         Self { services: Arc::new(services), clock, body_timeout }

@@ -5,3 +5,4 @@ mod calls;
 mod client;
 mod services;
 mod support;
+mod v03;

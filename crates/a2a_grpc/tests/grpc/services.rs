@@ -20,7 +20,7 @@ async fn health_is_serving_until_the_server_drains() {
     let check = |service: &str| HealthCheckRequest { service: service.to_owned() };
     let mut watched = client.watch(check("")).await.unwrap().into_inner();
     assert_eq!(watched.next().await.unwrap().unwrap().status(), ServingStatus::Serving);
-    for service in ["", "lf.a2a.v1.A2AService"] {
+    for service in ["", "lf.a2a.v1.A2AService", "a2a.v1.A2AService"] {
         let status = client.check(check(service)).await.unwrap().into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service:?}");
     }
@@ -50,7 +50,9 @@ async fn reflection_names_the_services_and_their_messages() {
         panic!("no list")
     };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["lf.a2a.v1.A2AService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"] {
+    for name in
+        ["lf.a2a.v1.A2AService", "a2a.v1.A2AService", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"]
+    {
         assert!(names.contains(&name.to_owned()), "{name} in {names:?}");
     }
     let MessageResponse::FileDescriptorResponse(found) =

@@ -105,6 +105,11 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
+/// The resource name of a push notification configuration.
+pub(super) fn resource(task_id: &str, config_id: &str) -> String {
+    format!("tasks/{task_id}/pushNotificationConfigs/{config_id}")
+}
+
 /// The task and the push notification configuration that a resource name of the proto names:
 /// `tasks/{id}` or `tasks/{id}/pushNotificationConfigs/{id}`.
 pub(super) fn of_resource(name: &str) -> (Option<&str>, Option<&str>) {

@@ -76,7 +76,7 @@ impl Say for TaskPushNotificationConfig {
             Form::JsonRpc => map.serialize_entry("taskId", task_id)?,
             Form::Proto => {
                 let id = self.id.as_deref().unwrap_or_default();
-                map.serialize_entry("name", &format!("tasks/{task_id}/pushNotificationConfigs/{id}"))?;
+                map.serialize_entry("name", &names::resource(task_id, id))?;
             }
         }
         map.serialize_entry("pushNotificationConfig", &In(&Config(self), form))?;

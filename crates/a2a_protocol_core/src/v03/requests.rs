@@ -295,10 +295,20 @@ impl Say for Call {
                 id: config,
                 ..
             }) => {
-                id("parent", task_id)?;
-                map.serialize_entry("pushNotificationConfigId", config)?;
+                if form == Form::JsonRpc {
+                    map.serialize_entry("id", task_id)?;
+                    map.serialize_entry("pushNotificationConfigId", config)?;
+                } else {
+                    map.serialize_entry("name", &names::resource(task_id, config))?;
+                }
             }
-            Self::ListTaskPushNotificationConfigs(request) => id("parent", &request.task_id)?,
+            Self::ListTaskPushNotificationConfigs(request) => {
+                id("parent", &request.task_id)?;
+                if form == Form::Proto {
+                    map.serialize_entry("pageSize", &request.page_size)?;
+                    map.serialize_entry("pageToken", request.page_token.as_deref().unwrap_or_default())?;
+                }
+            }
             Self::ListTasks(request) => {
                 let texts = [("contextId", &request.context_id), ("pageToken", &request.page_token)];
                 for (name, text) in texts {

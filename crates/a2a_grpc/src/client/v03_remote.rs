@@ -1,0 +1,68 @@
+//! An agent that is reached by `a2a.v1.A2AService`, the service of 0.3.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, Reply};
+use a2a_protocol_core::{
+    Call, Error, GetTaskRequest, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, Task,
+};
+use futures::StreamExt;
+use http::uri::PathAndQuery;
+use tonic::{Request, client::Grpc};
+
+use super::remote::{Connection, MAX_MESSAGE, metadata, no_method};
+use crate::v03::{Operation, read, status};
+
+/// An agent of 0.3 behind a gRPC interface.
+pub(super) struct Remote03(pub(super) Connection);
+
+impl Remote03 {
+    async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {
+        let operation = call.method().and_then(Operation::of).ok_or_else(|| no_method(&call))?;
+        let mut request = Request::new(operation.write_request(&call)?);
+        *request.metadata_mut() = metadata(&context, ProtocolVersion::V0_3)?;
+        let path = PathAndQuery::try_from(operation.path()).map_err(Error::internal)?;
+        let codec = operation.replies();
+        let mut agent = Grpc::new(self.0.channel()).max_decoding_message_size(MAX_MESSAGE);
+        agent.ready().await.map_err(|error| status::to_error(&tonic::Status::from_error(error.into())))?;
+        if operation.method.is_streaming() {
+            let messages = agent.server_streaming(request, path, codec).await;
+            let messages = messages.map_err(|status| status::to_error(&status))?.into_inner();
+            return Ok(Reply::Stream(Box::pin(messages.map(|message| {
+                let message = message.map_err(|status| status::to_stream_error(&status))?;
+                Ok(Arc::new(StreamEvent::new(None, read(&message)?)))
+            }))));
+        }
+        let message = agent.unary(request, path, codec).await.map_err(|status| status::to_error(&status))?;
+        let mut reply = operation.read_reply(&message.into_inner())?;
+        if wants_no_history(&call) {
+            forget_history(&mut reply);
+        }
+        Ok(reply)
+    }
+}
+
+impl AgentService for Remote03 {
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        Box::pin(self.answer(context, call))
+    }
+}
+
+/// In 0.3 over gRPC, a history length of 0 is one that is not set.
+fn wants_no_history(call: &Call) -> bool {
+    let length = match call {
+        Call::GetTask(GetTaskRequest { history_length, .. }) => *history_length,
+        Call::SendMessage(SendMessageRequest { configuration: Some(configuration), .. }) => {
+            configuration.history_length
+        }
+        _ => None,
+    };
+    length == Some(0)
+}
+
+fn forget_history(reply: &mut Reply) {
+    if let Reply::Task(task) | Reply::Sent(SendMessageResponse::Task(task)) = reply {
+        let task: &mut Task = Arc::make_mut(task);
+        task.history.clear();
+    }
+}

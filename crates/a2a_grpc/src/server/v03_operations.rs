@@ -1,0 +1,106 @@
+//! The operations of `a2a.v1.A2AService`.
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use a2a_app_ports::BoxFuture;
+use a2a_protocol_core::{Error, ErrorKind, ProtocolVersion};
+use http::Request;
+use prost_reflect::DynamicMessage;
+use tonic::{Response, Status, body::Body, server::Grpc};
+use tower_service::Service;
+
+use super::{answer::Answers, events::Events};
+use crate::v03::{self, Operation};
+
+/// The service of 0.3.
+#[derive(Clone)]
+pub(super) struct Service03 {
+    answers: Answers,
+    max_message_bytes: usize,
+}
+
+impl Service03 {
+    pub(super) fn new(answers: Answers, max_message_bytes: usize) -> Self {
+        let answers = Answers { version: ProtocolVersion::V0_3, status: v03::status::of_error, ..answers };
+        Self { answers, max_message_bytes }
+    }
+}
+
+impl Service<Request<Body>> for Service03 {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<http::Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // `/package.Service/Method`
+        let name = request.uri().path().split('/').nth(2).unwrap_or_default();
+        let Some(operation) = Operation::named(name) else {
+            let error = Error::new(ErrorKind::MethodNotFound, format!("version 0.3 has no method {name:?}"));
+            let status = (self.answers.status)(&error);
+            return Box::pin(async move { Ok(status.into_http()) });
+        };
+        let mut grpc = Grpc::new(operation.requests()).max_decoding_message_size(self.max_message_bytes);
+        let streaming = operation.method.is_streaming();
+        let answer = Answer { answers: self.answers.clone(), operation };
+        Box::pin(async move {
+            Ok(match streaming {
+                true => grpc.server_streaming(answer, request).await,
+                false => grpc.unary(One(answer), request).await,
+            })
+        })
+    }
+}
+
+/// Answers one operation, by a stream.
+struct Answer {
+    answers: Answers,
+    operation: Operation,
+}
+
+/// The same, by one message.
+struct One(Answer);
+
+impl Service<tonic::Request<DynamicMessage>> for Answer {
+    type Response = Response<Events<DynamicMessage>>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: tonic::Request<DynamicMessage>) -> Self::Future {
+        let (answers, operation) = (self.answers.clone(), self.operation.clone());
+        Box::pin(async move {
+            let writing = operation.clone();
+            let write = move |event: &_| writing.write_event(event);
+            answers.stream(request, |message| operation.read_request(&message), write).await
+        })
+    }
+}
+
+impl Service<tonic::Request<DynamicMessage>> for One {
+    type Response = Response<DynamicMessage>;
+    type Error = Status;
+    type Future = BoxFuture<'static, Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: tonic::Request<DynamicMessage>) -> Self::Future {
+        let Self(Answer { answers, operation }) = self;
+        let (answers, operation) = (answers.clone(), operation.clone());
+        Box::pin(async move {
+            let read = |message| operation.read_request(&message);
+            answers.one(request, read, |reply| operation.write_reply(reply)).await
+        })
+    }
+}
