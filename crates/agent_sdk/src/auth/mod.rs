@@ -20,8 +20,8 @@ pub use self::tokens::Tokens;
 /// Every call has to meet one of the card's `securityRequirements`, and that with all its schemes
 /// and their scopes; a message that names a skill (`metadata.skillId`) one of the skill's, if it has
 /// requirements of its own. Then the caller is the owner of what it creates, and finds nothing of
-/// others. A requirement without schemes is met by everyone who presents nothing: such callers are
-/// nobody in particular, and share their tasks. GetExtendedAgentCard asks everybody for
+/// others. A requirement without schemes asks for nothing: who presents something all the same is who
+/// that says, the others are nobody in particular, and share their tasks. GetExtendedAgentCard asks everybody for
 /// credentials.
 ///
 /// Where several schemes have to be met together, the owner is whom the credential of the most

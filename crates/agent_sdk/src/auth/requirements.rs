@@ -32,8 +32,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The caller, by the first requirement that is met with credentials; nobody in particular where
-/// none is asked for and none presented.
+/// The caller, by the first requirement that is met with credentials. Where none are asked for, by
+/// whatever is presented; nobody in particular if that is nothing.
 pub(super) fn meet(
     requirements: &[SecurityRequirement],
     schemes: &BTreeMap<String, SecurityScheme>,
@@ -51,7 +51,13 @@ pub(super) fn meet(
     let asks_nothing = requirements.is_empty() || requirements.iter().any(|one| one.schemes.is_empty());
     // Whoever presents a credential means to be somebody: with a wrong one it does not become nobody.
     let presents_wrong = found.values().any(|found| matches!(found, Found::Invalid));
-    if asks_nothing && !presents_wrong { Ok(None) } else { Err(refusal) }
+    if !asks_nothing || presents_wrong {
+        return Err(refusal);
+    }
+    Ok(owner(found.iter().filter_map(|(name, found)| match found {
+        Found::Valid(principal) => Some((rank(schemes.get(*name)), principal)),
+        Found::Invalid => None,
+    })))
 }
 
 fn meet_all(
@@ -69,11 +75,14 @@ fn meet_all(
     if !missing.is_empty() {
         return Err(Refusal::MissingScopes(missing));
     }
-    // The first of the least rank.
-    let owner = principals.iter().min_by_key(|(rank, _)| *rank).ok_or(Refusal::Unauthenticated)?;
-    let mut owner = owner.1.clone();
-    owner.scopes.extend(principals.iter().flat_map(|(_, principal)| principal.scopes.iter().cloned()));
-    Ok(owner)
+    owner(principals.into_iter()).ok_or(Refusal::Unauthenticated)
+}
+
+/// The first of the least rank, with the scopes of all.
+fn owner<'a>(principals: impl Iterator<Item = (u8, &'a Principal)> + Clone) -> Option<Principal> {
+    let mut owner = principals.clone().min_by_key(|(rank, _)| *rank)?.1.clone();
+    owner.scopes.extend(principals.flat_map(|(_, principal)| principal.scopes.iter().cloned()));
+    Some(owner)
 }
 
 /// How surely a scheme names a person: the less, the surer.
@@ -140,6 +149,9 @@ mod tests {
             // Nothing is asked for.
             (json!([]), &[], Ok(None)),
             (json!([{}]), &[], Ok(None)),
+            (json!([]), &[bob()], owner("bob a")),
+            (json!([{}]), &[key(), bob()], owner("bob a")),
+            (json!([{}, user]), &[eve()], owner("eve b")),
             (json!([{}, token]), &[], Ok(None)),
             (json!([{}, token]), &[bob()], owner("bob a")),
             (json!([{}, token]), &[wrong()], Err(Refusal::Unauthenticated)),

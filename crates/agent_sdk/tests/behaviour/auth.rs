@@ -32,7 +32,7 @@ fn requirement(schemes: serde_json::Value) -> SecurityRequirement {
 }
 
 /// A request of each operation, for a task.
-fn calls(task: &str) -> Vec<Call> {
+pub(crate) fn calls(task: &str) -> Vec<Call> {
     let json = format!(
         r#"{{"id":"{task}","taskId":"{task}","url":"https://h.example",
             "message":{{"messageId":"m","role":"ROLE_USER","parts":[{{"text":"complete"}}]}}}}"#

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use agent_sdk::{
     CardHandle, Tokens,
     prelude::*,
-    protocol::{AgentCard, AgentSkill, ErrorKind, GetExtendedAgentCardRequest},
+    protocol::{AgentCard, AgentInterface, AgentSkill, Capability, ErrorKind, GetExtendedAgentCardRequest, Method},
 };
 
-use crate::bindings::{Binding, World, refusal};
+use crate::{
+    auth::calls,
+    bindings::{Binding, World, refusal},
+};
 
 async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, agent_sdk::protocol::Error> {
     service.get_extended_agent_card(CallContext::new(), GetExtendedAgentCardRequest::default()).await
@@ -81,11 +84,7 @@ async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
     // In process nobody fills in where the agent is reached.
     let named = |mut card: AgentCard| {
         if before.supported_interfaces.is_empty() {
-            card.supported_interfaces.push(agent_sdk::protocol::AgentInterface::new(
-                "https://a.example",
-                "JSONRPC",
-                "1.0",
-            ));
+            card.supported_interfaces.push(AgentInterface::new("https://a.example", "JSONRPC", "1.0"));
         }
         card
     };
@@ -117,7 +116,7 @@ async fn a_replaced_card_does_not_open_a_guarded_agent(binding: Binding) {
     let tokens = Tokens::new().bearer("b", "bob");
     let world = World::with(binding, |agent| agent.card_handle(&handle).authenticate(tokens)).await;
     let mut card = AgentCard::clone(&handle.get());
-    card.supported_interfaces = vec![agent_sdk::protocol::AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
+    card.supported_interfaces = vec![AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
     card.security_schemes.clear();
     card.security_requirements.clear();
     handle.replace(card).unwrap();
@@ -126,7 +125,37 @@ async fn a_replaced_card_does_not_open_a_guarded_agent(binding: Binding) {
     world.end().await;
 }
 
+/// The client looks at the card it has read; here the agent itself has to refuse.
+async fn operations_that_the_card_no_longer_declares_are_refused(binding: Binding) {
+    let handle = CardHandle::default();
+    let world = World::with(binding, |agent| agent.card_handle(&handle).extended_card(make)).await;
+    let task = world.task(world.message("ask")).await;
+    for stays in [None, Some(false)] {
+        let mut card = AgentCard::clone(&handle.get());
+        card.supported_interfaces = vec![AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
+        card.capabilities.streaming = stays;
+        card.capabilities.push_notifications = stays;
+        card.capabilities.extended_agent_card = Some(false);
+        handle.replace(card).unwrap();
+        for call in calls(&task.id) {
+            let method = call.method().unwrap();
+            let refused =
+                world.service.handle(CallContext::new(), call).await.map(|_| ()).map_err(|error| error.kind());
+            let expected = match method.capability() {
+                Some(Capability::Streaming | Capability::ExtendedAgentCard) => Err(ErrorKind::UnsupportedOperation),
+                Some(Capability::PushNotifications) => Err(ErrorKind::PushNotificationNotSupported),
+                // Ended by the call before it, the second time.
+                None if method == Method::CancelTask && stays.is_some() => Err(ErrorKind::TaskNotCancelable),
+                None => Ok(()),
+            };
+            assert_eq!(refused, expected, "{}", method.name());
+        }
+    }
+    world.end().await;
+}
+
 crate::over_all_bindings!(
+    operations_that_the_card_no_longer_declares_are_refused,
     every_caller_has_an_extended_card_of_its_own,
     an_extended_card_asks_for_credentials_where_nothing_else_does,
     an_agent_without_security_has_an_extended_card_for_all,

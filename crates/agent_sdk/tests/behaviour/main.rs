@@ -15,6 +15,7 @@ mod push;
 mod refusals;
 mod send;
 mod streams;
+mod tenants;
 
 /// Makes a test of each scenario for each binding.
 macro_rules! over_all_bindings {

@@ -3,8 +3,8 @@
 use agent_sdk::{
     prelude::*,
     protocol::{
-        CancelTaskRequest, CustomCall, ErrorKind, GetExtendedAgentCardRequest, GetTaskRequest, ListTasksRequest,
-        SendMessageRequest, SendMessageResponse, SubscribeToTaskRequest, TaskPushNotificationConfig,
+        CancelTaskRequest, CustomCall, ErrorKind, GetExtendedAgentCardRequest, GetTaskRequest, SendMessageRequest,
+        SubscribeToTaskRequest, TaskPushNotificationConfig,
     },
 };
 
@@ -28,30 +28,6 @@ async fn unknown_tasks_are_not_found_by_any_operation(binding: Binding) {
             .0,
         ];
         assert_eq!(kinds, [ErrorKind::TaskNotFound; 4], "{id}");
-    }
-    world.end().await;
-}
-
-async fn what_belongs_to_another_tenant_is_not_found(binding: Binding) {
-    let world = World::new(binding).await;
-    let (blue, green) = (world.of_tenant("blue / 1"), world.of_tenant("green"));
-    let request = SendMessageRequest::new(world.message("ask"));
-    let SendMessageResponse::Task(task) = blue.send_message(CallContext::new(), request).await.unwrap() else {
-        panic!("a message")
-    };
-    let request = || GetTaskRequest::new(&*task.id);
-    assert_eq!(blue.get_task(CallContext::new(), request()).await.unwrap().id, task.id);
-    for stranger in [&green, &world.service] {
-        let context = CallContext::new;
-        assert_eq!(refusal(stranger.get_task(context(), request()).await).0, ErrorKind::TaskNotFound);
-        let cancel = CancelTaskRequest::new(&*task.id);
-        assert_eq!(refusal(stranger.cancel_task(context(), cancel).await).0, ErrorKind::TaskNotFound);
-        let mut message = world.message("more");
-        message.task_id = Some(task.id.clone());
-        let send = SendMessageRequest::new(message);
-        assert_eq!(refusal(stranger.send_message(context(), send).await).0, ErrorKind::TaskNotFound);
-        let listed = stranger.list_tasks(context(), ListTasksRequest::default()).await.unwrap();
-        assert_eq!(listed.total_size, 0);
     }
     world.end().await;
 }
@@ -161,7 +137,6 @@ async fn methods_of_nobody_are_not_found(binding: Binding) {
 
 crate::over_all_bindings!(
     unknown_tasks_are_not_found_by_any_operation,
-    what_belongs_to_another_tenant_is_not_found,
     messages_to_ended_tasks_are_refused,
     a_context_that_is_not_the_tasks_is_refused,
     wrong_messages_are_refused_by_field,
