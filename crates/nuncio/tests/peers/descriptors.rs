@@ -32,14 +32,25 @@ fn bare_message(message: &mut DescriptorProto) {
     let is_map_entry = message.options.as_ref().and_then(|options| options.map_entry);
     message.options = is_map_entry.map(|is| prost_types::MessageOptions { map_entry: Some(is), ..Default::default() });
     for field in &mut message.field {
-        // The JSON name follows from the name.
-        (field.options, field.json_name) = (None, None);
+        field.options = None;
+        // Unless it is set, the JSON name follows from the name.
+        let json_name = field.json_name.take().unwrap_or_else(|| camel_case(field.name()));
+        field.json_name = Some(json_name);
     }
     message.field.sort_by_key(|field| field.number);
     message.oneof_decl.iter_mut().for_each(|oneof| oneof.options = None);
     message.nested_type.iter_mut().for_each(bare_message);
     message.nested_type.sort_by(|one, other| one.name.cmp(&other.name));
     message.enum_type.iter_mut().for_each(bare_enum);
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |camel, word| {
+        let (initial, rest) = word.split_at(word.len().min(1));
+        camel + &initial.to_ascii_uppercase() + rest
+    })
 }
 
 fn bare_enum(of: &mut EnumDescriptorProto) {
@@ -66,4 +77,9 @@ fn are_the_official_ones(version: &str, package: &str) {
 #[test]
 fn definitions_of_1_0_are_the_official_ones() {
     are_the_official_ones("1.0", "lf.a2a.v1");
+}
+
+#[test]
+fn definitions_of_0_3_are_the_official_ones() {
+    are_the_official_ones("0.3", "a2a.v1");
 }
