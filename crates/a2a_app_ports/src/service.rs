@@ -29,8 +29,8 @@ pub struct CallContext {
     pub principal: Option<Arc<str>>,
     /// The scopes that the caller's credentials carry.
     pub scopes: BTreeSet<String>,
-    /// The skills whose own requirements the caller's credentials do not meet. Which skill a message
-    /// is for is only known where the task is: there it is refused.
+    /// The skills whose requirements the caller's credentials do not meet. Which skill a message is
+    /// for is only known where the task is: there it is refused.
     pub barred_skills: Vec<String>,
     /// Headers that the configuration lets through to the handler.
     pub headers: HeaderMap,

@@ -87,8 +87,7 @@ fn required(card: &AgentCard, call: &Call) -> Vec<SecurityRequirement> {
         Call::SendMessage(request) | Call::SendStreamingMessage(request) => {
             let named = request.message.metadata.as_deref().and_then(|metadata| metadata.get("skillId")?.as_str());
             let named = card.skills.iter().find(|skill| Some(skill.id.as_str()) == named);
-            let own = named.map(|skill| &skill.security_requirements).filter(|own| !own.is_empty());
-            own.unwrap_or(&card.security_requirements).clone()
+            named.map_or(&*card.security_requirements, |skill| of_skill(card, skill)).to_vec()
         }
         Call::GetExtendedAgentCard(_) => {
             let mut required = card.security_requirements.clone();
@@ -102,10 +101,21 @@ fn required(card: &AgentCard, call: &Call) -> Vec<SecurityRequirement> {
     }
 }
 
+/// The skills that are out of reach. A message may be for another one than it names.
 fn barred(card: &AgentCard, found: &BTreeMap<&str, Found>) -> Vec<String> {
-    let guarded = card.skills.iter().filter(|skill| !skill.security_requirements.is_empty());
-    let met = |skill: &&AgentSkill| meet(&skill.security_requirements, &card.security_schemes, found).is_ok();
-    guarded.filter(|skill| !met(skill)).map(|skill| skill.id.clone()).collect()
+    if card.skills.iter().all(|skill| skill.security_requirements.is_empty()) {
+        return Vec::new();
+    }
+    let met = |skill: &&AgentSkill| meet(of_skill(card, skill), &card.security_schemes, found).is_ok();
+    card.skills.iter().filter(|skill| !met(skill)).map(|skill| skill.id.clone()).collect()
+}
+
+/// A skill's requirements are its own, or else the card's.
+fn of_skill<'a>(card: &'a AgentCard, skill: &'a AgentSkill) -> &'a [SecurityRequirement] {
+    match &*skill.security_requirements {
+        [] => &card.security_requirements,
+        own => own,
+    }
 }
 
 fn one_of(schemes: &BTreeMap<String, SecurityScheme>) -> Vec<SecurityRequirement> {

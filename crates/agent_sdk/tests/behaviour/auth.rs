@@ -167,6 +167,30 @@ async fn a_skill_may_ask_for_more_than_the_agent(binding: Binding) {
     world.end().await;
 }
 
+async fn a_skill_may_ask_for_less_than_the_agent(binding: Binding) {
+    let open = Skill::new("open", "Open").tag("test").security_requirement(SecurityRequirement::default());
+    let world = World::with(binding, |agent| {
+        agent.authenticate(tokens()).skill(open, |turn: Turn, task: TaskUpdater| async move {
+            match turn.is_follow_up() {
+                true => task.complete().await,
+                false => task.input_required("more?").await,
+            }
+        })
+    })
+    .await;
+    let nobody = &world.service;
+    let task = start(nobody, world.to_skill("open", "hello")).await.unwrap();
+    for skill in ["act", "nowhere"] {
+        let refused = refusal(start(nobody, world.to_skill(skill, "complete")).await);
+        assert_eq!(refused.0, ErrorKind::Unauthenticated, "{skill}");
+    }
+    assert_eq!(refusal(start(nobody, world.message("complete")).await).0, ErrorKind::Unauthenticated);
+    let mut more = world.to_task(&task, "more");
+    more.metadata.get_or_insert_default().insert("skillId".to_owned(), "open".into());
+    assert_eq!(start(nobody, more).await.unwrap().status.state, TaskState::Completed);
+    world.end().await;
+}
+
 async fn credentials_may_be_optional(binding: Binding) {
     let world = World::with(binding, |agent| {
         agent.authenticate(tokens()).card(|card| {
@@ -214,6 +238,7 @@ crate::over_all_bindings!(
     scopes_that_are_missing_are_named,
     schemes_that_belong_together_are_all_needed,
     a_skill_may_ask_for_more_than_the_agent,
+    a_skill_may_ask_for_less_than_the_agent,
     credentials_may_be_optional,
     handlers_hear_who_calls_and_see_no_credential,
 );
