@@ -1,62 +1,82 @@
-//! The two JSON bindings: a call to an HTTP request, and a reply back to what it says.
+//! The two JSON bindings, each in the JSON of a version: a call to an HTTP request, and a reply back to
+//! what it says.
 
 use a2a_app_ports::{AnsweredCode, Reply};
-use a2a_protocol_core::{CHALLENGE_METADATA, Call, Error, ErrorKind, Method, StreamResponse, http_json, read_response};
+use a2a_protocol_core::{
+    CHALLENGE_METADATA, Call, Error, ErrorKind, JsonDialect, Method, ProtocolVersion, Spoken, StreamResponse,
+    http_json, v03,
+};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use protocol_transport_core::jsonrpc::{self, Id};
-use serde::{Deserialize, de::DeserializeOwned, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::card;
+use crate::{card, quirks::has_no_result};
 
-/// A binding that this client speaks.
+/// A binding that this client speaks, in a version of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Binding {
+pub(crate) struct Binding {
+    style: Style,
+    dialect: JsonDialect,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
     JsonRpc,
     HttpJson,
 }
 
 impl Binding {
     /// The binding of a name in an agent card.
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str, version: ProtocolVersion) -> Option<Self> {
         match name {
-            "JSONRPC" => Some(Self::JsonRpc),
-            "HTTP+JSON" => Some(Self::HttpJson),
+            "JSONRPC" => Some(Self { style: Style::JsonRpc, dialect: JsonDialect::of_json_rpc(version) }),
+            "HTTP+JSON" => Some(Self { style: Style::HttpJson, dialect: JsonDialect::of_http_json(version) }),
             _ => None,
         }
     }
 
+    pub(crate) fn version(self) -> ProtocolVersion {
+        self.dialect.version()
+    }
+
+    /// The official agents of 0.3 read nothing but `application/json`.
     fn media_type(self) -> &'static str {
-        match self {
-            Self::JsonRpc => "application/json",
-            Self::HttpJson => "application/a2a+json",
+        match (self.style, self.version()) {
+            (Style::HttpJson, ProtocolVersion::V1_0) => "application/a2a+json",
+            _ => "application/json",
         }
     }
 
     /// What a call is answered in.
     pub(crate) fn accept(self, call: &Call) -> &'static str {
-        match (self, call.method()) {
+        match (self.style, call.method()) {
             (_, Some(method)) if method.is_streaming() => "text/event-stream",
             // Whether a method of the agent's own streams, the agent knows.
             (_, None) => "application/json, text/event-stream",
-            (Self::JsonRpc, _) => "application/json",
-            (Self::HttpJson, _) => "application/a2a+json, application/json",
+            (Style::JsonRpc, _) => "application/json",
+            (Style::HttpJson, _) => "application/a2a+json, application/json",
         }
     }
 
     /// A call as a request to the interface at this address.
     pub(crate) fn request(self, endpoint: &Url, call: &Call, id: u64) -> Result<http::Request<Bytes>, Error> {
-        let (verb, url, body) = match self {
-            Self::JsonRpc => {
+        let (verb, url, body) = match self.style {
+            Style::JsonRpc => {
                 let mut body = Vec::new();
-                jsonrpc::write_request(&mut body, Some(&Id::from(id)), &call.name(), call)
+                let (name, params) = (self.dialect.method_name(call), self.dialect.params(call)?);
+                jsonrpc::write_request(&mut body, Some(&Id::from(id)), &name, &params)
                     .map_err(|error| Error::invalid("params", error.to_string()))?;
                 ("POST", endpoint.clone(), Some(body))
             }
-            Self::HttpJson => {
-                let call = http_json::write(call)?;
+            Style::HttpJson => {
+                if let (ProtocolVersion::V0_3, Call::ListTasks(_)) = (self.version(), call) {
+                    let message = "version 0.3 of the protocol has no ListTasks over HTTP+JSON";
+                    return Err(Error::new(ErrorKind::UnsupportedOperation, message));
+                }
+                let call = http_json::write_in(self.dialect, call)?;
                 (call.verb, below(endpoint, &call.target), call.body)
             }
         };
@@ -92,11 +112,18 @@ pub(crate) struct Reading {
 impl Reading {
     /// What a reply, or an event of a stream, says: the JSON without its envelope.
     pub(crate) fn payload(self, body: &[u8]) -> Result<&str, Error> {
-        match self.binding {
-            Binding::HttpJson => std::str::from_utf8(body).map_err(|error| invalid(format!("not UTF-8: {error}"))),
-            Binding::JsonRpc => {
-                let reply = jsonrpc::parse_response(body)
-                    .map_err(|error| invalid(format!("{error}{}", found(&String::from_utf8_lossy(body)))))?;
+        match self.binding.style {
+            Style::HttpJson => std::str::from_utf8(body).map_err(|error| invalid(format!("not UTF-8: {error}"))),
+            Style::JsonRpc => {
+                let reply = match jsonrpc::parse_response(body) {
+                    Ok(reply) => reply,
+                    Err(_) if self.binding.version() == ProtocolVersion::V0_3 && has_no_result(body, self.id) => {
+                        return Ok("null");
+                    }
+                    Err(error) => {
+                        return Err(invalid(format!("{error}{}", found(&String::from_utf8_lossy(body)))));
+                    }
+                };
                 let id = Id::from(self.id);
                 match reply.outcome {
                     // An agent that could not read the request does not know its id.
@@ -115,9 +142,9 @@ impl Reading {
             let target = target.map(|target| format!(" to {target}")).unwrap_or_default();
             return invalid(format!("HTTP status {}{target}; calls do not follow redirects", status.as_u16()));
         }
-        let by_status = by_status(status.as_u16(), body);
-        let mut error = match (self.binding, jsonrpc::parse_response(body)) {
-            (Binding::JsonRpc, Ok(jsonrpc::Response { outcome: Err(error), .. })) => {
+        let by_status = self.by_status(status.as_u16(), body);
+        let mut error = match (self.binding.style, jsonrpc::parse_response(body)) {
+            (Style::JsonRpc, Ok(jsonrpc::Response { outcome: Err(error), .. })) => {
                 let error = answered(Error::from_json_rpc(error));
                 let says_nothing = error.json_rpc_code() == ErrorKind::Internal.json_rpc_code();
                 // What JSON-RPC has no code of its own for, such as a missing credential.
@@ -145,50 +172,56 @@ fn answered(error: Error) -> Error {
     error.caused_by(code)
 }
 
-/// The error of a reply with this HTTP status.
-pub(crate) fn by_status(status: u16, body: &[u8]) -> Error {
-    let kind_at = |status| Error::from_http(status, body).kind();
-    let error = Error::from_http(status, body);
-    // Where the body names the error, the status changes nothing.
-    if kind_at(401) == kind_at(500) { answered(error) } else { error }
-}
+impl Reading {
+    /// The error of a reply with this HTTP status.
+    pub(crate) fn by_status(self, status: u16, body: &[u8]) -> Error {
+        let at = |status| match self.binding {
+            Binding { style: Style::HttpJson, dialect: JsonDialect::V0_3Proto } => v03::from_http(status, body),
+            _ => Error::from_http(status, body),
+        };
+        let error = at(status);
+        // Where the body names the error, the status changes nothing.
+        if at(401).kind() == at(500).kind() { answered(error) } else { error }
+    }
 
-/// Reads what a call was answered with.
-pub(crate) fn reply(call: &Call, json: &str) -> Result<Reply, Error> {
-    let Some(method) = call.method() else {
-        return raw(json).map(Reply::Custom);
-    };
-    let what = format!("the reply to {}", method.name());
-    Ok(match method {
-        Method::SendMessage => Reply::Sent(read(&what, json)?),
-        Method::GetTask | Method::CancelTask => Reply::Task(read(&what, json)?),
-        Method::ListTasks => Reply::Tasks(read(&what, json)?),
-        Method::CreateTaskPushNotificationConfig | Method::GetTaskPushNotificationConfig => {
-            Reply::PushConfig(read(&what, json)?)
-        }
-        Method::ListTaskPushNotificationConfigs => Reply::PushConfigs(read(&what, json)?),
-        Method::DeleteTaskPushNotificationConfig => Reply::Deleted,
-        Method::GetExtendedAgentCard => {
-            Reply::Card(card::read(json).map_err(|error| invalid(format!("{what}: {error}")))?.into())
-        }
-        Method::SendStreamingMessage | Method::SubscribeToTask => {
-            return Err(invalid(format!("{what} is not a stream")));
-        }
-    })
+    /// Reads what a call was answered with.
+    pub(crate) fn reply(self, call: &Call, json: &str) -> Result<Reply, Error> {
+        let Some(method) = call.method() else {
+            return raw(json).map(Reply::Custom);
+        };
+        let what = format!("the reply to {}", method.name());
+        Ok(match method {
+            Method::SendMessage => Reply::Sent(self.read(&what, json)?),
+            Method::GetTask | Method::CancelTask => Reply::Task(self.read(&what, json)?),
+            Method::ListTasks => Reply::Tasks(self.read(&what, json)?),
+            Method::CreateTaskPushNotificationConfig | Method::GetTaskPushNotificationConfig => {
+                Reply::PushConfig(self.read(&what, json)?)
+            }
+            Method::ListTaskPushNotificationConfigs => Reply::PushConfigs(self.read(&what, json)?),
+            Method::DeleteTaskPushNotificationConfig => Reply::Deleted,
+            Method::GetExtendedAgentCard => {
+                Reply::Card(card::read(json).map_err(|error| invalid(format!("{what}: {error}")))?.into())
+            }
+            Method::SendStreamingMessage | Method::SubscribeToTask => {
+                return Err(invalid(format!("{what} is not a stream")));
+            }
+        })
+    }
+
+    /// Reads an event of a stream.
+    pub(crate) fn stream_response(self, json: &str) -> Result<StreamResponse, Error> {
+        self.read("an event of the stream", json)
+    }
+
+    fn read<T: Spoken>(self, what: &str, json: &str) -> Result<T, Error> {
+        T::read_in(self.binding.dialect, json.as_bytes())
+            .map_err(|error| invalid(format!("{what}: {}{}", error.message(), found(json))))
+    }
 }
 
 /// Reads what an agent's own method has answered.
 pub(crate) fn raw(json: &str) -> Result<Box<RawValue>, Error> {
     RawValue::from_string(json.to_owned()).map_err(|error| invalid(format!("the result is not JSON: {error}")))
-}
-
-/// Reads an event of a stream.
-pub(crate) fn stream_response(json: &str) -> Result<StreamResponse, Error> {
-    read("an event of the stream", json)
-}
-
-fn read<T: DeserializeOwned>(what: &str, json: &str) -> Result<T, Error> {
-    read_response(json.as_bytes()).map_err(|error| invalid(format!("{what}: {}{}", error.message(), found(json))))
 }
 
 /// What there is instead of what was expected.

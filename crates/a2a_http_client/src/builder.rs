@@ -19,7 +19,6 @@ use url::Url;
 
 use crate::{
     CardCache, CardDocument, Client, ClientError, HttpTransport, Observer, Secret,
-    card::legacy_version,
     client::{Shared, Way},
     credentials::Credentials,
     exchange::Link,
@@ -34,6 +33,7 @@ use crate::{
 #[must_use]
 pub struct ClientBuilder {
     prefer: Vec<String>,
+    version: ProtocolVersion,
     credentials: Credentials,
     service_params: HeaderMap,
     extensions: Vec<String>,
@@ -55,6 +55,7 @@ impl Default for ClientBuilder {
     fn default() -> Self {
         Self {
             prefer: Vec::new(),
+            version: ProtocolVersion::default(),
             credentials: Credentials::default(),
             service_params: HeaderMap::new(),
             extensions: Vec::new(),
@@ -151,12 +152,23 @@ impl ClientBuilder {
         self
     }
 
-    /// The version of the protocol to speak. There is only `1.0` so far; anything else is
-    /// VersionNotSupported.
+    /// The version of the protocol to speak: `1.0`, which is the default, or `0.3`. It is signalled with
+    /// every request, and only interfaces of exactly this version are called, whatever else the agent
+    /// offers: an earlier version than 1.0 is never fallen back to. Any other is VersionNotSupported.
+    ///
+    /// What 0.3 cannot say is an error before anything is sent. A subscription begins with the task as
+    /// it stands there too, which the client asks for; it ends with it as well, since agents of 0.3 do
+    /// not say which events were lost between the two.
     pub fn protocol_version(mut self, version: &str) -> Self {
-        if ProtocolVersion::parse(version) != Some(ProtocolVersion::V1_0) {
-            let message = format!("this client speaks version 1.0 of the protocol, not {version:?}");
-            self.fault(Error::new(ErrorKind::VersionNotSupported, message).with_metadata("supportedVersions", "1.0"));
+        match ProtocolVersion::parse(version) {
+            Some(version) => self.version = version,
+            None => {
+                let spoken: Vec<_> = ProtocolVersion::ALL.iter().map(|version| version.as_str()).collect();
+                let message =
+                    format!("this client speaks versions {} of the protocol, not {version:?}", spoken.join(" and "));
+                let error = Error::new(ErrorKind::VersionNotSupported, message);
+                self.fault(error.with_metadata("supportedVersions", spoken.join(", ")));
+            }
         }
         self
     }
@@ -201,12 +213,6 @@ impl ClientBuilder {
     pub async fn connect(self, reference: &str) -> Result<Client, ClientError> {
         let link = self.link()?;
         let document = self.document_by(&link, reference).await?;
-        if document.card.supported_interfaces.is_empty()
-            && let Some(version) = legacy_version(&document.json)
-        {
-            let message = interface::only_legacy(&document.card.name, &version);
-            return Err(ClientError::card_invalid(message));
-        }
         self.client(document.card, None, link)
     }
 
@@ -286,13 +292,13 @@ impl ClientBuilder {
     async fn document_by(&self, link: &Link, reference: &str) -> Result<CardDocument, ClientError> {
         let mut headers = self.service_params.clone();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(VERSION_HEADER, HeaderValue::from_static(ProtocolVersion::V1_0.as_str()));
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
         let cache = self.cache.as_deref();
         Resolver { link, cache, headers: &headers, credentials: &self.credentials }.resolve(reference).await
     }
 
     fn client(self, card: AgentCard, base: Option<&Url>, mut link: Link) -> Result<Client, ClientError> {
-        let (interface, opener) = interface::choose(&card, &self.prefer, &self.connectors)?;
+        let (interface, opener) = interface::choose(&card, &self.prefer, self.version, &self.connectors)?;
         let interface = interface.clone();
         let mut headers = self.service_params;
         let way = match opener {
@@ -311,7 +317,7 @@ impl ClientBuilder {
                 Way::Service(connected.map_err(|error| interface::unusable(&interface, error.message()))?)
             }
         };
-        headers.insert(VERSION_HEADER, HeaderValue::from_static(ProtocolVersion::V1_0.as_str()));
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
         let declares =
             |uri: &str| card.capabilities.extensions.iter().any(|AgentExtension { uri: declared, .. }| declared == uri);
         let idempotent = self.idempotent_sends && declares(IDEMPOTENT_SEND);
@@ -322,6 +328,7 @@ impl ClientBuilder {
         Ok(Client::new(Shared {
             card: Arc::new(card),
             interface,
+            version: self.version,
             way,
             link,
             headers,

@@ -1,6 +1,6 @@
 //! Agent cards as they are found in the wild.
 
-use a2a_protocol_core::{AgentCard, read_response};
+use a2a_protocol_core::{AgentCard, JsonDialect, Spoken};
 use serde_json::Value;
 
 use crate::quirks;
@@ -20,14 +20,16 @@ pub struct CardDocument {
     pub location: String,
 }
 
-/// Reads a card.
+/// Reads a card, of 1.0 or of 0.3. One that has the members of both is read by those of 1.0, which
+/// name the interfaces of either version.
 ///
 /// # Errors
 /// What is wrong with it, with the name of the field.
 pub(crate) fn read(json: &str) -> Result<AgentCard, String> {
     let plain = quirks::without_case_objects(json);
     let json = plain.as_deref().unwrap_or(json);
-    let card: AgentCard = read_response(json.as_bytes()).map_err(|error| error.message().to_owned())?;
+    let dialect = if is_v03(json) { JsonDialect::V0_3 } else { JsonDialect::V1_0 };
+    let card = AgentCard::read_in(dialect, json.as_bytes()).map_err(|error| error.message().to_owned())?;
     // Any JSON object can be read as a card, such as the answer of a server that is no agent.
     if card.supported_interfaces.is_empty() && card.name.is_empty() {
         return Err("no agent card: name and supportedInterfaces are missing".to_owned());
@@ -35,11 +37,13 @@ pub(crate) fn read(json: &str) -> Result<AgentCard, String> {
     Ok(card)
 }
 
-/// The version of the protocol that a card of before 1.0 names, which has its address on top.
-pub(crate) fn legacy_version(json: &str) -> Option<String> {
-    let card: Value = serde_json::from_str(json).ok()?;
-    card.get("url").filter(|url| url.is_string())?;
-    Some(card.get("protocolVersion").and_then(Value::as_str).unwrap_or("0.3").to_owned())
+/// Whether a card has its address on top, and no list of interfaces.
+fn is_v03(json: &str) -> bool {
+    let Ok(Value::Object(card)) = serde_json::from_str(json) else { return false };
+    let lists_interfaces = ["supportedInterfaces", "supported_interfaces"]
+        .into_iter()
+        .any(|name| card.get(name).and_then(Value::as_array).is_some_and(|interfaces| !interfaces.is_empty()));
+    !lists_interfaces && ["url", "endpoint"].into_iter().any(|name| card.get(name).is_some_and(Value::is_string))
 }
 
 #[cfg(test)]
@@ -61,13 +65,25 @@ mod tests {
     }
 
     #[test]
-    fn cards_of_before_1_0_are_recognised() {
-        for (json, version) in [
-            (r#"{"url":"https://h","protocolVersion":"0.3.0"}"#, Some("0.3.0")),
-            (r#"{"url":"https://h"}"#, Some("0.3")),
-            (r#"{"supportedInterfaces":[]}"#, None),
+    fn a_card_is_of_the_version_that_its_members_belong_to() {
+        let interfaces = |json: &str| {
+            let card = read(json).unwrap();
+            let interfaces = card.supported_interfaces.iter();
+            interfaces.map(|i| format!("{} {} {}", i.protocol_binding, i.protocol_version, i.url)).collect::<Vec<_>>()
+        };
+        for (json, expected) in [
+            (r#"{"url":"https://h","protocolVersion":"0.3.0"}"#, &["JSONRPC 0.3.0 https://h"][..]),
+            (
+                r#"{"url":"https://h","preferredTransport":"GRPC","additionalInterfaces":[{"url":"https://r","transport":"HTTP+JSON"}]}"#,
+                &["GRPC 0.3 https://h", "HTTP+JSON 0.3 https://r"],
+            ),
+            (r#"{"name":"home-grown","endpoint":"https://h"}"#, &["JSONRPC 0.3 https://h"]),
+            (
+                r#"{"url":"https://h","supportedInterfaces":[{"url":"https://n","protocolBinding":"JSONRPC","protocolVersion":"1.0"}]}"#,
+                &["JSONRPC 1.0 https://n"],
+            ),
         ] {
-            assert_eq!(legacy_version(json).as_deref(), version);
+            assert_eq!(interfaces(json), expected, "{json}");
         }
     }
 }

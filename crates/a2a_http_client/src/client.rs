@@ -11,7 +11,7 @@ use std::{
 use a2a_app_ports::{AgentOperations, AgentService, BoxFuture, BoxStream, CallContext, Parts, Reply};
 use a2a_protocol_core::{
     AgentCard, AgentInterface, Call, Capability, EXTENSIONS_HEADER, Error, ErrorKind, LAST_EVENT_ID_HEADER, Message,
-    Role, SendMessageConfiguration, SendMessageRequest, SendMessageResponse,
+    ProtocolVersion, Role, SendMessageConfiguration, SendMessageRequest, SendMessageResponse, v03,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -21,11 +21,12 @@ use url::Url;
 
 use crate::{
     Body, ClientBuilder, RemoteTask, Sent,
-    binding::{self, Binding, Reading, invalid},
+    binding::{Binding, Reading, invalid},
     connected::Source,
     exchange::{Link, ReadError},
     retry::{Failure, FailureKind, Repeat, retry_after},
     stream::{self, Connection},
+    v03::cut_history,
 };
 
 /// The largest reply that is read, in bytes.
@@ -47,6 +48,7 @@ pub struct Client(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) card: Arc<AgentCard>,
     pub(crate) interface: AgentInterface,
+    pub(crate) version: ProtocolVersion,
     pub(crate) way: Way,
     pub(crate) link: Link,
     /// Sent with every request: version, credentials, service parameters.
@@ -167,6 +169,11 @@ impl Client {
         &self.0.link
     }
 
+    /// The version that the agent is called in.
+    pub(crate) fn version(&self) -> ProtocolVersion {
+        self.0.version
+    }
+
     pub(crate) fn streams(&self) -> bool {
         self.0.card.capabilities.streaming == Some(true)
     }
@@ -197,6 +204,14 @@ impl Client {
 
     /// Makes a call that is answered by one value.
     pub(crate) async fn ask(&self, context: &CallContext, call: &Call) -> Result<Reply, Error> {
+        let mut reply = self.ask_as_is(context, call).await?;
+        if self.version() == ProtocolVersion::V0_3 {
+            cut_history(call, &mut reply);
+        }
+        Ok(reply)
+    }
+
+    async fn ask_as_is(&self, context: &CallContext, call: &Call) -> Result<Reply, Error> {
         if let Way::Service(service) = &self.0.way {
             return self.ask_service(service, context, call).await;
         }
@@ -208,7 +223,7 @@ impl Client {
                 Err(failure) => tries.again(failure).await?,
             }
         };
-        binding::reply(call, reading.payload(&body)?)
+        reading.reply(call, reading.payload(&body)?)
     }
 
     async fn try_ask(&self, request: &http::Request<Bytes>, reading: Reading) -> Result<Bytes, Failure> {
@@ -235,7 +250,7 @@ impl Client {
             return Ok(Reply::CustomStream(Connection::stream(body, reading, self.link().clone()).results()));
         }
         let body = self.link().read(&mut body, MAX_REPLY).await.map_err(Failure::from)?;
-        binding::reply(call, reading.payload(&body)?)
+        reading.reply(call, reading.payload(&body)?)
     }
 
     /// Makes a call that is answered by a stream, once.
@@ -271,7 +286,8 @@ impl Client {
         }
         // An error before the stream began; or an agent that has nothing more to say than this.
         let body = self.link().read(&mut body, MAX_REPLY).await?;
-        Ok(Connection::single(binding::stream_response(reading.payload(&body)?)?, reading, self.link().clone()))
+        let response = reading.stream_response(reading.payload(&body)?)?;
+        Ok(Connection::single(response, reading, self.link().clone()))
     }
 
     /// One request, and its reply if that is a success.
@@ -331,10 +347,12 @@ impl Client {
         }
         headers.insert(header::ACCEPT, HeaderValue::from_static(binding.accept(call)));
         let extensions = self.extensions(context);
-        if extensions.is_empty() {
-            headers.remove(EXTENSIONS_HEADER);
-        } else {
-            headers.insert(EXTENSIONS_HEADER, header_value(EXTENSIONS_HEADER, &extensions.join(", "))?);
+        for name in [EXTENSIONS_HEADER, v03::EXTENSIONS_HEADER] {
+            headers.remove(name);
+            // Agents of 0.3 may know either name.
+            if !extensions.is_empty() && (name == EXTENSIONS_HEADER || self.version() == ProtocolVersion::V0_3) {
+                headers.insert(name, header_value(name, &extensions.join(", "))?);
+            }
         }
         if let Some(id) = last_event_id {
             headers.insert(LAST_EVENT_ID_HEADER, header_value(LAST_EVENT_ID_HEADER, id)?);

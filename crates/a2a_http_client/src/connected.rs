@@ -4,7 +4,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use a2a_app_ports::{AgentService, CallContext, EventStream, Reply, TransportError};
-use a2a_protocol_core::{Call, Error, ProtocolVersion, StreamEvent, VERSION_HEADER};
+use a2a_protocol_core::{Call, Error, StreamEvent, VERSION_HEADER};
 use futures::StreamExt;
 use http::{Method, StatusCode};
 use protocol_transport_core::headers::forwardable;
@@ -90,7 +90,7 @@ impl Client {
     /// The caller's context with what the client itself sends, which wins.
     fn context(&self, callers: &CallContext) -> CallContext {
         let mut context = CallContext::new();
-        context.version = ProtocolVersion::V1_0;
+        context.version = self.version();
         context.extensions = self.extensions(callers);
         context.headers = forwardable(&callers.headers);
         for (name, value) in self.headers().iter().filter(|(name, _)| *name != VERSION_HEADER) {

@@ -3,24 +3,25 @@
 use std::sync::Arc;
 
 use a2a_app_ports::Connector;
-use a2a_protocol_core::{AgentCard, AgentInterface, ProtocolVersion};
+use a2a_protocol_core::{AgentCard, AgentInterface, Error, ErrorKind, ProtocolVersion};
 use url::Url;
 
 use crate::{ClientError, binding::Binding};
 
-/// The first interface that speaks 1.0 in a binding this client has: in the caller's order of
-/// bindings, then in the card's.
+/// The first interface that speaks this version in a binding this client has: in the caller's order
+/// of bindings, then in the card's.
 pub(crate) fn choose<'a>(
     card: &'a AgentCard,
     prefer: &[String],
+    version: ProtocolVersion,
     connectors: &[Arc<dyn Connector>],
 ) -> Result<(&'a AgentInterface, Opener), ClientError> {
     let usable = || {
         let interfaces = card.supported_interfaces.iter();
-        interfaces.filter_map(|interface| Some((interface, opener_of(interface, connectors)?)))
+        interfaces.filter_map(|interface| Some((interface, opener_of(interface, version, connectors)?)))
     };
     let preferred = prefer.iter().find_map(|name| usable().find(|(interface, _)| interface.protocol_binding == *name));
-    preferred.or_else(|| usable().next()).ok_or_else(|| ClientError::card_invalid(nothing_usable(card, connectors)))
+    preferred.or_else(|| usable().next()).ok_or_else(|| nothing_usable(card, version, connectors))
 }
 
 /// What opens an interface.
@@ -31,14 +32,20 @@ pub(crate) enum Opener {
     Connector(Arc<dyn Connector>),
 }
 
-fn opener_of(interface: &AgentInterface, connectors: &[Arc<dyn Connector>]) -> Option<Opener> {
-    (ProtocolVersion::parse(&interface.protocol_version)? == ProtocolVersion::V1_0).then_some(())?;
+fn opener_of(
+    interface: &AgentInterface,
+    version: ProtocolVersion,
+    connectors: &[Arc<dyn Connector>],
+) -> Option<Opener> {
+    (ProtocolVersion::parse(&interface.protocol_version)? == version).then_some(())?;
     let connector = connectors.iter().find(|connector| connector.binding() == interface.protocol_binding);
-    let own = || Binding::from_name(&interface.protocol_binding).map(Opener::Own);
+    let own = || Binding::from_name(&interface.protocol_binding, version).map(Opener::Own);
     connector.map(|connector| Opener::Connector(connector.clone())).or_else(own)
 }
 
-fn nothing_usable(card: &AgentCard, connectors: &[Arc<dyn Connector>]) -> String {
+/// VersionNotSupported where the agent speaks other versions only, however well; else the card is no
+/// good.
+fn nothing_usable(card: &AgentCard, version: ProtocolVersion, connectors: &[Arc<dyn Connector>]) -> ClientError {
     let offers: Vec<String> = card
         .supported_interfaces
         .iter()
@@ -47,27 +54,30 @@ fn nothing_usable(card: &AgentCard, connectors: &[Arc<dyn Connector>]) -> String
             version => format!("{} {version}", interface.protocol_binding),
         })
         .collect();
-    let is_legacy = |interface: &AgentInterface| interface.protocol_version.starts_with("0.");
+    let name = &card.name;
     if offers.is_empty() {
-        format!("the agent {:?} offers no interface", card.name)
-    } else if card.supported_interfaces.iter().all(is_legacy) {
-        only_legacy(&card.name, &offers.join(", "))
-    } else {
-        let offers = offers.join(", ");
-        let mut spoken = "JSONRPC 1.0 and HTTP+JSON 1.0".to_owned();
-        for connector in connectors {
-            spoken = format!("{} 1.0, {spoken}", connector.binding());
-        }
-        format!("the agent {:?} offers {offers}; this client speaks {spoken}", card.name)
+        return ClientError::card_invalid(format!("the agent {name:?} offers no interface"));
     }
-}
-
-/// What is said of an agent of before 1.0.
-pub(crate) fn only_legacy(name: &str, offers: &str) -> String {
-    format!(
-        "the agent {name:?} offers only version 0.3 of the protocol ({offers}); that has to be opted into \
-         (--a2a-version 0.3), and is not available yet"
-    )
+    let offers = offers.join(", ");
+    let versions = || card.supported_interfaces.iter().map(|interface| interface.protocol_version.as_str());
+    let is_other = |offered: &str| !offered.is_empty() && ProtocolVersion::parse(offered) != Some(version);
+    if !versions().all(is_other) {
+        let mut spoken = format!("JSONRPC {version} and HTTP+JSON {version}");
+        for connector in connectors {
+            spoken = format!("{} {version}, {spoken}", connector.binding());
+        }
+        return ClientError::card_invalid(format!("the agent {name:?} offers {offers}; this client speaks {spoken}"));
+    }
+    let mut message = format!("the agent {name:?} offers {offers}; it is to be called in version {version}");
+    let other =
+        ProtocolVersion::ALL.iter().find(|other| versions().any(|o| ProtocolVersion::parse(o) == Some(**other)));
+    if let Some(other) = other {
+        // The builder's option and the command's.
+        message.push_str(&format!(
+            ", {other} has to be asked for (ClientBuilder::protocol_version, --a2a-version {other})"
+        ));
+    }
+    ClientError::protocol("", Error::new(ErrorKind::VersionNotSupported, message))
 }
 
 /// The error for an interface whose address is no good.
@@ -136,24 +146,39 @@ mod tests {
         ] {
             let prefer: Vec<String> = prefer.iter().map(|name| (*name).to_owned()).collect();
             let card = card(offers);
-            assert_eq!(
-                choose(&card, &prefer, &[]).unwrap().0.url,
-                format!("https://h/{chosen}"),
-                "{offers:?} {prefer:?}"
-            );
+            let (interface, _) = choose(&card, &prefer, ProtocolVersion::V1_0, &[]).unwrap();
+            assert_eq!(interface.url, format!("https://h/{chosen}"), "{offers:?} {prefer:?}");
+        }
+    }
+
+    #[test]
+    fn no_other_version_than_the_callers_is_taken() {
+        let offers = [("JSONRPC", "1.0"), ("HTTP+JSON", "0.3.0"), ("JSONRPC", "0.3")];
+        for (version, prefer, chosen) in [
+            (ProtocolVersion::V1_0, "HTTP+JSON", 0),
+            (ProtocolVersion::V0_3, "HTTP+JSON", 1),
+            (ProtocolVersion::V0_3, "JSONRPC", 2),
+        ] {
+            let card = card(&offers);
+            let (interface, _) = choose(&card, &[prefer.to_owned()], version, &[]).unwrap();
+            assert_eq!(interface.url, format!("https://h/{chosen}"));
         }
     }
 
     #[test]
     fn a_card_without_a_usable_interface_says_what_it_offers() {
-        for (offers, says) in [
-            (&[][..], "offers no interface"),
-            (&[("GRPC", "1.0"), ("JSONRPC", "")], "offers GRPC 1.0, JSONRPC without a version; this client speaks"),
-            (&[("JSONRPC", "2.0")], "offers JSONRPC 2.0;"),
-            (&[("JSONRPC", "0.3.0")], "offers only version 0.3 of the protocol (JSONRPC 0.3.0); that has to be opted"),
+        let (old, new) = (ProtocolVersion::V0_3, ProtocolVersion::V1_0);
+        for (offers, asked, is_invalid, says) in [
+            (&[][..], new, true, "offers no interface"),
+            (&[("GRPC", "1.0"), ("JSONRPC", "")], new, true, "offers GRPC 1.0, JSONRPC without a version; this client"),
+            (&[("JSONRPC", "2.0")], new, false, "offers JSONRPC 2.0; it is to be called in version 1.0"),
+            (&[("JSONRPC", "0.3.0")], new, false, "0.3 has to be asked for (ClientBuilder::protocol_version, --a2a-v"),
+            (&[("JSONRPC", "1.0")], old, false, "called in version 0.3, 1.0 has to be asked for"),
         ] {
-            let error = choose(&card(offers), &[], &[]).err().unwrap();
-            assert!(error.is_card_invalid());
+            let error = choose(&card(offers), &[], asked, &[]).err().unwrap();
+            let kind = error.protocol_error().map(Error::kind);
+            assert_eq!((error.is_card_invalid(), kind.is_none()), (is_invalid, is_invalid), "{error}");
+            assert!(kind.is_none_or(|kind| kind == ErrorKind::VersionNotSupported));
             assert!(error.to_string().contains(says), "{error}");
         }
     }

@@ -1,5 +1,6 @@
 //! Calls A2A agents over HTTP, in the JSON-RPC and HTTP+JSON bindings of the protocol, and by way of
-//! [`Connector`](a2a_app_ports::Connector)s over others.
+//! [`Connector`](a2a_app_ports::Connector)s over others; in version 1.0 and, where the caller asks for
+//! it, in 0.3.
 //!
 //! In scope: finding and caching the agent card, the choice of an interface, credentials, retries
 //! where they are safe, streams that resume after a cut, and a handle on a remote task. The logic
@@ -8,7 +9,7 @@
 //! the client: the keys of card signatures, the sending of push notifications and their receiver, and
 //! the guard over addresses that others choose.
 //!
-//! Out of scope: version 0.3 of the protocol, and OAuth flows (a token is given, not fetched).
+//! Out of scope: OAuth flows (a token is given, not fetched).
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,6 +47,7 @@ mod secret;
 mod stream;
 mod timing;
 mod transport;
+mod v03;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod native;

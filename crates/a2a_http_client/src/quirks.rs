@@ -1,6 +1,20 @@
 //! Deviations from the specification that are understood coming in, each with its name.
 
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
+
+/// A JSON-RPC reply with neither result nor error: agents on the official Python SDK of version 0.3
+/// answer so where the result is `null`, such as that of a deletion.
+pub(crate) fn has_no_result(reply: &[u8], id: u64) -> bool {
+    #[derive(Deserialize)]
+    struct Reply {
+        id: Option<u64>,
+        result: Option<IgnoredAny>,
+        error: Option<IgnoredAny>,
+    }
+    serde_json::from_slice::<Reply>(reply)
+        .is_ok_and(|reply| reply.id == Some(id) && reply.result.is_none() && reply.error.is_none())
+}
 
 /// JavaScript case objects: agents on the official JavaScript SDK serve a security scheme as
 /// `{"scheme": {"$case": "apiKeySecurityScheme", "value": {…}}}` where the specification has

@@ -2,19 +2,23 @@
 //!
 //! A stream that ends before that, cleanly or not, was cut: an agent on WebAssembly ends it cleanly
 //! when it dies. It is resumed behind the caller's back, by SubscribeToTask after the last event
-//! seen where events have ids, else from the task as it then stands.
+//! seen where events have ids, else from the task as it then stands. An agent of 0.3 need not begin with
+//! that: the client has asked for it then, and because events may be lost between the two requests, it
+//! asks again when the task has come to rest.
 
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{BoxStream, CallContext, EventStream, Reply};
-use a2a_protocol_core::{Call, Error, ErrorKind, GetTaskRequest, StreamEvent, StreamResponse, SubscribeToTaskRequest};
+use a2a_protocol_core::{
+    Call, Error, ErrorKind, GetTaskRequest, StreamEvent, StreamResponse, SubscribeToTaskRequest, Task,
+};
 use futures::stream;
 use protocol_transport_core::sse::{Decoder, Event};
 use serde_json::value::RawValue;
 
 use crate::{
     Body, Client, Observation, TransportError,
-    binding::{Reading, by_status, invalid, raw, stream_response},
+    binding::{Reading, invalid, raw},
     connected::Source,
     exchange::Link,
     retry::{Failure, FailureKind, Repeat},
@@ -36,17 +40,19 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
     };
     let last_event_id = context.last_event_id.map(|id| id.to_string());
     let mut tries = client.link().tries(Repeat::of(&call, client.is_idempotent()));
-    let connection = loop {
-        match client.watch(&context, &call, last_event_id.as_deref()).await {
-            Ok(connection) => break connection,
+    let opened = loop {
+        match client.open(&context, &call, last_event_id.as_deref()).await {
+            Ok(opened) => break opened,
             Err(failure) => tries.again(failure).await?,
         }
     };
-    let watch = Watch {
+    let mut watch = Watch {
         client: client.clone(),
         context,
         call,
-        connection: Some(connection),
+        connection: None,
+        standing: None,
+        greeting: None,
         task_id,
         last_event_id,
         last_sequence: None,
@@ -58,6 +64,7 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
         begun: false,
         failures: 0,
     };
+    watch.install(opened);
     Ok(Box::pin(stream::unfold(watch, |mut watch| async {
         let item = watch.next().await?;
         Some((item, watch))
@@ -145,13 +152,13 @@ impl Connection {
         let payload = self.reading.payload(event.data.as_bytes());
         if event.event.as_deref() == Some("error") {
             // The JSON-RPC binding has an envelope for it; HTTP+JSON has the body of an error.
-            return Err(payload.err().unwrap_or_else(|| by_status(500, event.data.as_bytes())));
+            return Err(payload.err().unwrap_or_else(|| self.reading.by_status(500, event.data.as_bytes())));
         }
         payload
     }
 
     fn read(&mut self, event: Event) -> Result<StreamEvent, Error> {
-        let response = stream_response(self.payload(&event)?);
+        let response = self.reading.stream_response(self.payload(&event)?);
         // An id that an earlier event has set says how far the stream is, but not what this one is.
         let sequence = event.id.as_ref().filter(|_| event.own_id).and_then(|id| id.parse().ok());
         self.id = event.id;
@@ -165,6 +172,13 @@ impl Connection {
     }
 }
 
+/// A connection that was just made.
+pub(crate) struct Opened {
+    pub(crate) source: Source,
+    /// What the stream has to begin with, because the agent may not send it.
+    pub(crate) standing: Option<Arc<Task>>,
+}
+
 /// What is known of a stream across its connections.
 struct Watch {
     client: Client,
@@ -172,6 +186,10 @@ struct Watch {
     /// The call that began the stream.
     call: Call,
     connection: Option<Source>,
+    /// The task as the client has asked for it, as long as the agent has not sent it.
+    standing: Option<Arc<Task>>,
+    /// The same, until the stream has begun with it.
+    greeting: Option<Arc<Task>>,
     task_id: Option<Arc<str>>,
     /// After which event to resume, as the agent wrote it.
     last_event_id: Option<String>,
@@ -193,13 +211,23 @@ struct Watch {
 }
 
 impl Watch {
+    fn install(&mut self, opened: Opened) {
+        self.connection = Some(opened.source);
+        self.greeting.clone_from(&opened.standing);
+        self.standing = opened.standing;
+    }
+
     async fn next(&mut self) -> Option<Result<Arc<StreamEvent>, Error>> {
         loop {
             if self.over {
                 if let Some(connection) = self.connection.take() {
                     connection.finish(&self.client).await;
                 }
-                return None;
+                self.standing.take()?;
+                return self.rest().await.transpose().map(|last| last.map(Arc::new));
+            }
+            if let Some(task) = self.greeting.take() {
+                return self.take(Arc::new(StreamEvent::new(None, StreamResponse::Task(task)))).map(Ok);
             }
             let end = match &mut self.connection {
                 Some(connection) => match connection.next().await {
@@ -213,17 +241,29 @@ impl Watch {
             };
             self.connection = None;
             let cut = match end {
-                End::Clean if self.at_rest => return None,
+                End::Clean if self.at_rest => {
+                    self.over = true;
+                    continue;
+                }
                 // The stream of a message is complete when its task rests; a subscription is not.
-                End::Cut(_) if self.at_rest && !matches!(self.call, Call::SubscribeToTask(_)) => return None,
+                End::Cut(_) if self.at_rest && !matches!(self.call, Call::SubscribeToTask(_)) => {
+                    self.over = true;
+                    continue;
+                }
                 End::Clean => TransportError::broken("the stream ended without a terminal or interrupted state"),
                 End::Cut(error) => error,
-                End::Error(error) => return Some(Err(error)),
+                End::Error(error) => {
+                    // It may have ended before the subscription began, for which 0.3 has several errors.
+                    let ended = if self.standing.take().is_some() { self.rest().await } else { Ok(None) };
+                    self.over = true;
+                    return Some(ended.ok().flatten().map(Arc::new).ok_or(error));
+                }
             };
             match self.resume(cut).await {
                 Ok(None) => {}
                 Ok(Some(last)) => {
                     self.over = true;
+                    self.standing = None;
                     return Some(Ok(Arc::new(last)));
                 }
                 Err(error) => return Some(Err(error)),
@@ -242,6 +282,11 @@ impl Watch {
         }
         if let Some(id) = self.connection.as_ref().and_then(Source::last_event_id) {
             self.last_event_id = Some(id.clone());
+        }
+        if let (false, StreamResponse::Task(task)) = (first, &event.response)
+            && self.standing.take().is_some_and(|standing| standing == *task)
+        {
+            return None;
         }
         // The task as it stands, with which a resumption begins, is no progress by itself.
         if !first || event.sequence.is_some() {
@@ -299,9 +344,9 @@ impl Watch {
                 observer.observe(&Observation::Resume { attempt: self.failures, delay, reason: &error });
             }
             self.client.link().host.clock.sleep(delay).await;
-            reason = match self.client.watch(&self.context, &call, self.last_event_id.as_deref()).await {
-                Ok(connection) => {
-                    self.connection = Some(connection);
+            reason = match self.client.open(&self.context, &call, self.last_event_id.as_deref()).await {
+                Ok(opened) => {
+                    self.install(opened);
                     self.subscribed = self.task_id.is_some() && matches!(self.call, Call::SendStreamingMessage(_));
                     self.begun = false;
                     return Ok(None);

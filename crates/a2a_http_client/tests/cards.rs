@@ -83,14 +83,11 @@ async fn no_card_anywhere_names_the_places() {
 
 #[tokio::test]
 async fn unusable_cards_say_why() {
-    let legacy =
-        json!({"name": "Old", "url": "https://h", "protocolVersion": "0.3.0", "preferredTransport": "JSONRPC"});
     let relative = json!({"name": "R", "supportedInterfaces":
         [{"url": "/a2a", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]});
     let grpc = json!({"name": "G", "supportedInterfaces":
         [{"url": "h:443", "protocolBinding": "GRPC", "protocolVersion": "1.0"}]});
     for (answer, says) in [
-        (ok(&legacy), "\"Old\" offers only version 0.3 of the protocol (0.3.0)"),
         (ok(&relative), "\"/a2a\" of the interface JSONRPC is unusable: it is relative"),
         (ok(&grpc), "offers GRPC 1.0; this client speaks"),
         (reply(200, &[], "{"), "has no usable card: "),
@@ -274,7 +271,11 @@ async fn a_cache_outlives_the_process_in_its_store() {
 async fn faults_of_the_set_up_are_told_when_it_ends() {
     let builder = || ManualClock::new().builder();
     for (builder, kind, says) in [
-        (builder().protocol_version("0.3"), ErrorKind::VersionNotSupported, "not \"0.3\""),
+        (
+            builder().protocol_version("0.2.6"),
+            ErrorKind::VersionNotSupported,
+            "0.3 and 1.0 of the protocol, not \"0.2.6\"",
+        ),
         (builder().service_param("no name", "v"), ErrorKind::InvalidParams, "no name"),
         (builder().service_param("x", "a\nb"), ErrorKind::InvalidParams, "x: "),
         (builder().service_param("A2A-Version", "1.0"), ErrorKind::InvalidParams, "set by the client itself"),

@@ -55,7 +55,7 @@ pub use a2a_protocol_core as protocol;
 pub use {
     a2a_app_ports::CardHandle,
     a2a_http_server::{
-        Cors, Lifecycle, ServerOptions,
+        Cors, Lifecycle, ServerOptions, V03Support,
         native::{ConnectionOptions, Tls, host},
     },
     a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage, PushOptions},

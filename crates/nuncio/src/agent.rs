@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use a2a_http_client::{CardCache, CardDocument, Client, ClientBuilder, Timeouts, native::Reqwest};
-use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, ErrorKind, ProtocolVersion, VERSION_HEADER};
+use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, VERSION_HEADER};
 
 use crate::{
     app::App,
@@ -72,30 +72,7 @@ pub(crate) async fn relayed(app: &App, to: Option<&str>) -> Result<Client, Failu
 /// # Errors
 /// When the card has no interface that this tool speaks.
 pub(crate) fn client(app: &App, builder: ClientBuilder, document: &CardDocument) -> Result<Client, Failure> {
-    if let Some(versions) = foreign_versions(&document.card, &document.json) {
-        let message = format!("the agent speaks version {versions} of the protocol, nuncio speaks 1.0");
-        let kind = ErrorKind::VersionNotSupported;
-        return Err(Failure::new(Code::Protocol(kind), message));
-    }
     builder.with_card(document.card.clone(), None).map_err(|error| app.not_connected(&error))
-}
-
-/// The versions that the agent speaks, if 1.0 is not among them.
-fn foreign_versions(card: &AgentCard, json: &str) -> Option<String> {
-    let interfaces = &card.supported_interfaces;
-    if interfaces.is_empty() {
-        // Cards of before 1.0 have their one address on top.
-        let card: serde_json::Value = serde_json::from_str(json).ok()?;
-        card.get("url")?;
-        return Some(card.get("protocolVersion").and_then(|version| version.as_str()).unwrap_or("0.3").to_owned());
-    }
-    let mut versions: Vec<&str> = interfaces.iter().map(|interface| interface.protocol_version.as_str()).collect();
-    versions.sort_unstable();
-    versions.dedup();
-    let all_foreign = versions
-        .iter()
-        .all(|version| !version.is_empty() && ProtocolVersion::parse(version) != Some(ProtocolVersion::V1_0));
-    all_foreign.then(|| versions.join(", "))
 }
 
 /// Whether the card declares the streaming operations.
@@ -152,31 +129,5 @@ fn warn_of_insecurity(app: &App) {
         .warn("TLS CERTIFICATES ARE NOT VERIFIED (--insecure): anyone on the way can read and change everything");
     if settings.bearer.is_some() || settings.api_key.is_some() || !settings.service_parameters.is_empty() {
         app.console.warn("SECURITY: CREDENTIALS ARE SENT OVER AN UNVERIFIED CONNECTION; treat them as disclosed");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_agent_without_1_0_is_of_a_foreign_version() {
-        let card = |versions: &[&str]| {
-            let interfaces: Vec<_> = versions
-                .iter()
-                .map(|version| serde_json::json!({"url": "http://h", "protocolBinding": "JSONRPC", "protocolVersion": version}))
-                .collect();
-            serde_json::json!({"supportedInterfaces": interfaces}).to_string()
-        };
-        for (json, versions) in [
-            (card(&["1.0", "0.3"]), None),
-            (card(&["1.0.2"]), None),
-            (card(&["0.3", "2.0"]), Some("0.3, 2.0")),
-            (card(&[""]), None),
-            (r#"{"url": "http://h", "protocolVersion": "0.3.0"}"#.to_owned(), Some("0.3.0")),
-        ] {
-            let card = serde_json::from_str(&json).unwrap();
-            assert_eq!(foreign_versions(&card, &json).as_deref(), versions, "{json}");
-        }
     }
 }

@@ -69,7 +69,9 @@ fn hint(code: Code) -> Option<&'static str> {
             }
             ErrorKind::TaskNotCancelable => "nuncio task get <TASK_ID> shows the state the task has ended in",
             ErrorKind::ContentTypeNotSupported => "nuncio card get lists the media types the agent takes",
-            ErrorKind::VersionNotSupported => "nuncio card get lists the versions the agent speaks; nuncio speaks 1.0",
+            ErrorKind::VersionNotSupported => {
+                "nuncio card get lists the versions the agent speaks; --a2a-version is 1.0 or 0.3"
+            }
             ErrorKind::ExtendedAgentCardNotConfigured => "nuncio card get reads the public card",
             _ => "run again with --debug for the protocol error",
         },

@@ -5,6 +5,7 @@ mod tour;
 
 use std::net::SocketAddr;
 
+use agent_sdk::{ServerOptions, V03Support};
 use clap::Args;
 
 use crate::error::{Code, Failure};
@@ -20,7 +21,14 @@ pub(crate) struct DemoServerArgs {
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
 pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
-    listen(agent::agent(), arguments.listen, "--listen").await
+    listen(agent::agent().server(options()), arguments.listen, "--listen").await
+}
+
+/// How agents of this command are served: callers of 0.3 find what they read in the card, too.
+pub(crate) fn options() -> ServerOptions {
+    let mut options = ServerOptions::default();
+    options.v03 = V03Support::Announced;
+    options
 }
 
 /// Serves an agent until Ctrl-C. The first line on stdout says where.

@@ -70,7 +70,7 @@ impl Setting {
 /// The table, in alphabetical order.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("a2a-version", Kind::Value, "VERSION", "Protocol version to signal on every request")
-        .default("highest that the agent and nuncio both speak"),
+        .default("1.0, never an earlier one unasked"),
     Setting::new(
         "agent-card",
         Kind::Value,

@@ -33,7 +33,7 @@ fn help_shows_the_defaults() {
         "[default: on for send, off for task get]",
         "[default: off: certificates are verified]",
         "[default: off: concise]",
-        "[default: highest that the agent and nuncio both speak]",
+        "[default: 1.0, never an earlier one unasked]",
         "[default: the order of the card's supportedInterfaces]",
     ] {
         assert!(help.contains(default), "{default} in {help}");

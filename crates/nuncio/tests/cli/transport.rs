@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::support::{Agent, Nuncio, completes};
+use crate::support::{Agent, Answer, Nuncio, TASK_NOT_FOUND, completes, stream};
 
 #[test]
 fn the_first_interface_that_is_spoken_is_taken() {
@@ -77,6 +77,42 @@ fn another_version_is_refused_and_never_downgraded_to() {
     assert_eq!(run.error_code(), "VersionNotSupportedError");
     assert_eq!(legacy.methods(), [""; 0]);
     Nuncio::to(&legacy).run(&["card", "get"]).exits(0).says("Selected Interface: none");
+}
+
+#[test]
+fn version_0_3_is_spoken_where_it_is_asked_for() {
+    let legacy = Agent::with_card(
+        |card| {
+            let url = card["supportedInterfaces"][0]["url"].take();
+            card.as_object_mut().unwrap().remove("supportedInterfaces");
+            (card["url"], card["protocolVersion"]) = (url, json!("0.3.0"));
+        },
+        |call| {
+            let status = |state: &str| json!({"state": state});
+            let ids = |kind: &str, state: &str| json!({"kind": kind, "taskId": "t", "contextId": "c", "status": status(state)});
+            let task = json!({"kind": "task", "id": "t", "contextId": "c", "status": status("completed")});
+            match call.method.as_str() {
+                "message/stream" => stream([ids("status-update", "working"), ids("status-update", "completed")]),
+                "message/send" | "tasks/get" => Answer::Result(task),
+                _ => TASK_NOT_FOUND,
+            }
+        },
+    );
+    let nuncio = Nuncio::to(&legacy);
+    let run = nuncio.run(&["send", "x", "-o", "json"]).exits(1);
+    assert_eq!(run.error_code(), "VersionNotSupportedError");
+    let message = run.json()["error"]["message"].to_string();
+    assert!(message.contains("--a2a-version 0.3"), "{message}");
+    nuncio.run(&["send", "x", "--a2a-version", "0.3"]).exits(0).says("State: TASK_STATE_COMPLETED");
+    nuncio.run(&["send", "x", "--stream", "--a2a-version", "0.3"]).exits(0);
+    nuncio.run(&["task", "get", "t", "--a2a-version", "0.3"]).exits(0).says("State: TASK_STATE_COMPLETED");
+    nuncio
+        .run(&["card", "get", "--a2a-version", "0.3"])
+        .exits(0)
+        .says(&format!("Selected Interface: JSONRPC 0.3.0 {}/rpc", legacy.url));
+    let calls = legacy.calls();
+    assert!(!calls.is_empty() && calls.iter().all(|call| call.header("a2a-version") == Some("0.3")), "{calls:?}");
+    assert_eq!(legacy.calls()[0].params["message"]["kind"], "message");
 }
 
 #[test]
