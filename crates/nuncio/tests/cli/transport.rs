@@ -1,3 +1,8 @@
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Child,
+};
+
 use serde_json::json;
 
 use crate::support::{Agent, Answer, Nuncio, TASK_NOT_FOUND, completes, stream};
@@ -127,4 +132,35 @@ fn this_machine_is_never_asked_for_by_a_proxy() {
     }
     let run = nuncio.run(&["card", "get", "-a", "http://agent.test", "-o", "json"]).exits(3);
     assert_eq!(run.error_code(), "A2ACLI_ERR_UNREACHABLE");
+}
+
+#[test]
+fn grpc_is_a_transport_like_the_others() {
+    let nuncio = Nuncio::new();
+    let mut server = Killed(nuncio.spawn(&["demo-server", "--listen", "127.0.0.1:0"]));
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim_end().rsplit(' ').next().unwrap();
+    let grpc = |arguments: &[&str]| {
+        let run = nuncio.run(&[arguments, &["-a", url, "--transport", "grpc", "--debug", "-o", "json"]].concat());
+        let address = url.strip_prefix("http://").unwrap();
+        assert!(run.stderr.contains(&format!("POST {address}/")), "{run:?}");
+        run
+    };
+    let sent = grpc(&["send", "task hello"]).exits(0).json();
+    assert_eq!(sent["task"]["status"]["state"], "TASK_STATE_COMPLETED");
+    let id = sent["task"]["id"].as_str().unwrap();
+    grpc(&["task", "get", id]).exits(0);
+    let error = grpc(&["task", "cancel", id]).exits(1).json();
+    assert_eq!(error["error"]["a2aCode"], -32002, "{error}");
+}
+
+/// A process that ends with its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
