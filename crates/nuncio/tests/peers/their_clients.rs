@@ -2,6 +2,12 @@
 
 use std::process::{Command, Stdio};
 
+use a2a_http_client::{Guard, native::Webhooks};
+use agent_sdk::{
+    ServerOptions, V03Support,
+    prelude::{Agent as OurAgent, Skill, TaskUpdater, Turn},
+};
+
 use crate::{Agent, Sdk};
 
 fn every_check_passes(sdk: Sdk, binding: &str) {
@@ -12,7 +18,7 @@ fn every_check_passes(sdk: Sdk, binding: &str) {
         "1.0" => "20 passed, 0 failed",
         _ => "15 passed, 0 failed",
     };
-    // The demo agent tells no webhooks.
+    // The demo agent tells no webhooks; the next test's does.
     checks(sdk, &agent.url, &["--binding", binding, "--skip", "push_config"], passed);
 }
 
@@ -21,6 +27,33 @@ fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
     let report = String::from_utf8_lossy(&client.stdout);
     assert!(client.status.success(), "{report}");
     assert_eq!(report.lines().last(), Some(passed), "{report}");
+}
+
+/// Webhooks that version 0.3 has configured are told in its terms.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_of_v03_are_told() {
+    let hold = async |_: Turn, task: TaskUpdater| {
+        task.working("holding").await?;
+        std::future::pending().await
+    };
+    let mut options = ServerOptions::default();
+    options.v03 = V03Support::Announced;
+    let webhooks = Webhooks::new(Guard::default().allow_local_networks(true)).unwrap();
+    let agent = OurAgent::new("Holder", "Holds").skill(Skill::new("hold", "Hold"), hold).server(options).push(webhooks);
+    let serving = agent.bind("127.0.0.1:0").await.unwrap();
+    let url = serving.url();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = tokio::spawn(serving.serve_until(async move { stopped.await.unwrap_or_default() }));
+    let checked = tokio::task::spawn_blocking(move || {
+        for sdk in [Sdk::PythonV03, Sdk::JsV03] {
+            for binding in ["jsonrpc", "rest"] {
+                checks(sdk, &url, &["--binding", binding, "--only", "push_config"], "1 passed, 0 failed");
+            }
+        }
+    });
+    checked.await.unwrap();
+    drop(stop);
+    server.await.unwrap();
 }
 
 #[test]
