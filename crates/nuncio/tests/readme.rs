@@ -15,8 +15,12 @@ struct Server(Child, String);
 
 impl Server {
     fn start() -> Self {
+        Self::run(&["demo-server", "--listen", "127.0.0.1:0"])
+    }
+
+    fn run(arguments: &[&str]) -> Self {
         let mut command = Command::new(NUNCIO);
-        command.args(["demo-server", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped());
+        command.args(arguments).stdout(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -91,6 +95,18 @@ fn a_card_is_signed_and_verified_as_printed() {
     let printed = run_in(&place, block_with("nuncio card sign"), &server.1);
     std::fs::remove_dir_all(&place).unwrap();
     assert!(printed.starts_with("Signatures: verified\n"), "{printed}");
+}
+
+#[test]
+fn the_proxy_works_as_printed() {
+    let server = Server::start();
+    let line = block_with("nuncio proxy").lines().next().unwrap().split(" #").next().unwrap();
+    let line =
+        line.replace("localhost:3000", &format!("localhost:{}", server.1)).replace("127.0.0.1:3001", "127.0.0.1:0");
+    let arguments: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let proxy = Server::run(&arguments);
+    let sent = run("nuncio send -a localhost:3000 \"task hello\"", &proxy.1);
+    assert!(sent.contains("State: TASK_STATE_COMPLETED\n") && sent.contains("echo: hello\n"), "{sent}");
 }
 
 #[test]
