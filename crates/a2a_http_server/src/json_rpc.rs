@@ -6,6 +6,7 @@ use a2a_protocol_core::{
     ListTaskPushNotificationConfigsResponse, Method, ProtocolVersion,
 };
 use bytes::Bytes;
+use futures::{future::ready, stream};
 use http::{Response, StatusCode, request::Parts};
 use http_body::Body as HttpBody;
 use protocol_transport_core::jsonrpc::{self, BatchWriter, Id, Incoming};
@@ -13,6 +14,7 @@ use protocol_transport_core::jsonrpc::{self, BatchWriter, Id, Incoming};
 use crate::{
     Body,
     context::{self, JSON, Named},
+    quirks,
     reply::{self, Payload},
     request_body,
     server::Inner,
@@ -110,9 +112,19 @@ fn named(name: &str) -> (Option<ProtocolVersion>, Option<Method>) {
 
 async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> Response<Body> {
     let dialect = entry.dialect();
-    let outcome = answer(server, named.as_ref(), context, entry.style, entry.method, entry.call).await;
+    let method = entry.method;
+    let outcome = answer(server, named.as_ref(), context, entry.style, method, entry.call).await;
     let Some(id) = entry.id else { return not_answered() };
     match outcome {
+        // The official clients of 0.3 read nothing else where they expect a stream.
+        Err(error)
+            if dialect == JsonDialect::V0_3
+                && method.is_some_and(Method::is_streaming)
+                && status_of(&error) == StatusCode::OK =>
+        {
+            let failed = Source::Events(Box::pin(stream::once(ready(Err(error)))));
+            reply::event_stream(server.stream(failed, Framing::JsonRpc(id), dialect))
+        }
         Ok(Reply::Stream(events)) => {
             reply::event_stream(server.stream(Source::Events(events), Framing::JsonRpc(id), dialect))
         }
@@ -178,6 +190,14 @@ async fn answer(
             let (request, only_first) = (request.clone(), method == Some(Method::GetTaskPushNotificationConfig));
             push_configs(server, context, request, only_first).await
         }
+        (ProtocolVersion::V0_3, Call::GetTaskPushNotificationConfig(request)) if request.id == quirks::ANY_CONFIG => {
+            let mut any = ListTaskPushNotificationConfigsRequest::default();
+            any.task_id.clone_from(&request.task_id);
+            match server.answer(context.clone(), call).await {
+                Err(error) if error.kind() == ErrorKind::TaskNotFound => push_configs(server, context, any, true).await,
+                answered => answered,
+            }
+        }
         _ => server.answer(context, call).await,
     }
 }
@@ -234,14 +254,17 @@ fn write_error(id: &Id<'_>, error: &Error) -> Vec<u8> {
 /// An error is a reply like any other, since official clients do not read the body of another
 /// status; except where the status itself asks for something of clients and proxies.
 fn error_response(id: &Id<'_>, error: &Error) -> Response<Body> {
-    let status = match error.kind() {
+    let mut response = reply::typed(status_of(error), JSON, write_error(id, error));
+    reply::set_challenge(&mut response, error);
+    response
+}
+
+fn status_of(error: &Error) -> StatusCode {
+    match error.kind() {
         ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
         ErrorKind::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         ErrorKind::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
         _ => StatusCode::OK,
-    };
-    let mut response = reply::typed(status, JSON, write_error(id, error));
-    reply::set_challenge(&mut response, error);
-    response
+    }
 }

@@ -124,7 +124,9 @@ fn located() -> AgentCard {
 #[tokio::test]
 async fn configurations_are_listed_as_a_whole_and_any_one_may_be_asked_for() {
     let agent = Agent::answering(|_, call| {
-        let Call::ListTaskPushNotificationConfigs(request) = call else { panic!("{call:?}") };
+        let Call::ListTaskPushNotificationConfigs(request) = call else {
+            return Err(Error::task_not_found("t"));
+        };
         let mut page = ListTaskPushNotificationConfigsResponse::default();
         let (id, next) = match request.page_token.as_deref() {
             _ if request.task_id == "none" => return Ok(Reply::PushConfigs(page)),
@@ -142,10 +144,29 @@ async fn configurations_are_listed_as_a_whole_and_any_one_may_be_asked_for() {
     let listed = post(&server, rpc("tasks/pushNotificationConfig/list", r#"{"id":"t"}"#)).await.json();
     let ids: Vec<_> = listed["result"].as_array().unwrap().iter().map(|c| &c["pushNotificationConfig"]["id"]).collect();
     assert_eq!(ids, ["a", "b"]);
-    let any = post(&server, rpc("tasks/pushNotificationConfig/get", r#"{"id":"t"}"#)).await.json();
-    assert_eq!(any["result"]["pushNotificationConfig"]["id"], "a");
+    for any in [r#"{"id":"t"}"#, r#"{"id":"t","pushNotificationConfigId":"default"}"#] {
+        let any = post(&server, rpc("tasks/pushNotificationConfig/get", any)).await.json();
+        assert_eq!(any["result"]["pushNotificationConfig"]["id"], "a");
+    }
+    let other = rpc("tasks/pushNotificationConfig/get", r#"{"id":"t","pushNotificationConfigId":"other"}"#);
+    assert_eq!(post(&server, other).await.code(), -32001);
     let none = post(&server, rpc("tasks/pushNotificationConfig/get", r#"{"id":"none"}"#)).await;
     assert_eq!(none.code(), -32001);
+}
+
+#[tokio::test]
+async fn an_error_is_an_event_where_clients_of_0_3_expect_a_stream() {
+    let refusing = server(Agent::failing(ErrorKind::TaskNotFound));
+    for (method, params) in [("tasks/resubscribe", r#"{"id":"t"}"#), ("message/stream", SEND)] {
+        let answered = post(&refusing, rpc(method, params)).await;
+        assert_eq!(answered.header("content-type"), Some("text/event-stream"), "{method}");
+        let error: Value = serde_json::from_str(answered.text().trim().strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!(error["error"]["code"], -32001, "{method}");
+    }
+    // Proxies and clients have to see this one.
+    let guarded = server(Agent::failing(ErrorKind::Unauthenticated));
+    let answered = post(&guarded, rpc("tasks/resubscribe", r#"{"id":"t"}"#)).await;
+    assert_eq!((answered.status.as_u16(), answered.header("content-type")), (401, Some("application/json")));
 }
 
 #[tokio::test]
