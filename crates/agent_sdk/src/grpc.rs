@@ -8,7 +8,7 @@ use std::{
 
 use a2a_app_ports::{AgentService, BoxFuture, CardHandle, Host, Lifecycle};
 use a2a_grpc::{GrpcOptions, GrpcServer, is_grpc};
-use a2a_http_server::{HttpServer, ServerOptions, native};
+use a2a_http_server::{HttpServer, ServerOptions, V03Support, native};
 use a2a_protocol_core::AgentInterface;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
@@ -51,10 +51,24 @@ impl Place {
         })
     }
 
-    /// What the card says of it, for an agent that is reached at this URL. gRPC addresses are
-    /// `host:port`, which for callers means TLS unless the host is their own machine: there, one
-    /// with TLS says so.
-    pub(crate) fn interface(&self, url: &str, limits: &native::ConnectionOptions) -> Option<AgentInterface> {
+    /// What the card says of it, for an agent that is reached at this URL, in the versions that it
+    /// announces.
+    pub(crate) fn interfaces(
+        &self,
+        url: &str,
+        limits: &native::ConnectionOptions,
+        v03: V03Support,
+    ) -> impl Iterator<Item = AgentInterface> {
+        let address = self.url(url, limits);
+        let versions: &[_] = if v03 == V03Support::Announced { &["1.0", "0.3"] } else { &["1.0"] };
+        let interface =
+            move |address: String| versions.iter().map(move |version| AgentInterface::new(&*address, "GRPC", *version));
+        address.into_iter().flat_map(interface)
+    }
+
+    /// gRPC addresses are `host:port`, which for callers means TLS unless the host is their own
+    /// machine: there, one with TLS says so.
+    fn url(&self, url: &str, limits: &native::ConnectionOptions) -> Option<String> {
         let uri: Uri = url.parse().ok()?;
         let host = uri.host()?;
         let port = match self {
@@ -64,7 +78,7 @@ impl Place {
         };
         let local_tls = limits.tls.is_some() && host.trim_matches(['[', ']']).parse().is_ok_and(is_loopback);
         let scheme = if local_tls { "https://" } else { "" };
-        Some(AgentInterface::new(format!("{scheme}{host}:{port}"), "GRPC", "1.0"))
+        Some(format!("{scheme}{host}:{port}"))
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -94,6 +108,7 @@ pub(crate) fn options(of: &ServerOptions) -> GrpcOptions {
     options.max_message_bytes = of.max_body_bytes;
     options.body_timeout = of.body_timeout;
     options.forward = of.forward.clone();
+    options.v0_3 = of.v03 != V03Support::Refused;
     options
 }
 
@@ -174,9 +189,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn version_0_3_is_answered_and_named_as_it_is_over_http() {
+        for (v03, answered, named) in [
+            (V03Support::Refused, false, &["1.0"][..]),
+            (V03Support::Answered, true, &["1.0"]),
+            (V03Support::Announced, true, &["1.0", "0.3"]),
+        ] {
+            let mut of = ServerOptions::default();
+            of.v03 = v03;
+            assert_eq!(options(&of).v0_3, answered, "{v03:?}");
+            let limits = native::ConnectionOptions::default();
+            let interfaces: Vec<_> = Place::Shared.interfaces("http://127.0.0.1:3000", &limits, v03).collect();
+            assert!(interfaces.iter().all(|of| of.protocol_binding == "GRPC" && of.url == "127.0.0.1:3000"));
+            assert_eq!(interfaces.iter().map(|of| &*of.protocol_version).collect::<Vec<_>>(), named, "{v03:?}");
+        }
+    }
+
+    #[test]
     fn the_card_names_host_and_port() {
         let mut limits = native::ConnectionOptions::default();
-        let named = |url: &str, limits: &native::ConnectionOptions| Place::Shared.interface(url, limits).unwrap().url;
+        let named = |url: &str, limits: &native::ConnectionOptions| Place::Shared.url(url, limits).unwrap();
         for (url, address) in [
             ("https://agent.example/a2a", "agent.example:443"),
             ("http://agent.example", "agent.example:80"),
@@ -185,7 +217,7 @@ mod tests {
         ] {
             assert_eq!(named(url, &limits), address);
         }
-        assert!(Place::Off.interface("http://127.0.0.1:3000", &limits).is_none());
+        assert!(Place::Off.url("http://127.0.0.1:3000", &limits).is_none());
         let certificate = include_bytes!("../../a2a_http_client/tests/support/certificate.pem");
         let key = include_bytes!("../../a2a_http_client/tests/support/key.pem");
         limits.tls = Some(native::Tls::from_pem(certificate, key).unwrap());
