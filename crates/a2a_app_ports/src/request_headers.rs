@@ -61,9 +61,10 @@ pub fn extensions(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, 
     negotiation::negotiate(card, &requested)
 }
 
-/// Where the request may have its credentials, if the card asks for any.
+/// Where the request may have its credentials, if the card asks for any: by its security schemes, or
+/// for the extended card.
 pub fn presented(headers: &HeaderMap, query: Option<&str>, card: &AgentCard) -> Option<Arc<Presented>> {
-    if card.security_schemes.is_empty() {
+    if card.security_schemes.is_empty() && card.capabilities.extended_agent_card != Some(true) {
         return None;
     }
     Some(Arc::new(Presented { headers: headers.clone(), query: query.unwrap_or_default().to_owned() }))

@@ -37,7 +37,7 @@ pub struct CallContext {
     /// The event after which a subscription is resumed (`Last-Event-ID`).
     pub last_event_id: Option<u64>,
     /// What the request says of who calls, for authentication to look at, which takes it out; only
-    /// there if the card has security schemes.
+    /// there if the card has security schemes or tells of an extended card.
     pub presented: Option<Arc<Presented>>,
 }
 

@@ -159,10 +159,11 @@ impl Agent {
 
     /// Answers GetExtendedAgentCard, which the card then declares, with what this makes of the public
     /// card for the caller (section 3.1.11). Where callers authenticate, only known ones get there.
+    /// Where they do not, the context has what is `presented`, and callers can be refused for it.
     #[must_use]
     pub fn extended_card(
         mut self,
-        make: impl Fn(&CallContext, AgentCard) -> AgentCard + Send + Sync + 'static,
+        make: impl Fn(&CallContext, AgentCard) -> Result<AgentCard, Error> + Send + Sync + 'static,
     ) -> Self {
         self.card.capabilities.extended_agent_card = Some(true);
         self.extended_card = Some(Arc::new(make));
@@ -329,7 +330,9 @@ impl Agent {
         let place = grpc::Place::of(&self.grpc).await?;
         let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
         #[cfg(feature = "grpc")]
-        card.locate(|| options.interfaces(&url).into_iter().chain(place.interfaces(&url, &limits, options.v03)).collect());
+        card.locate(|| {
+            options.interfaces(&url).into_iter().chain(place.interfaces(&url, &limits, options.v03)).collect()
+        });
         #[cfg(feature = "grpc")]
         let grpc = grpc::Grpc {
             place,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Reply};
 use a2a_protocol_core::{AgentCard, Call, Error};
 
-/// Makes a caller's card of the public one.
-pub(crate) type MakeCard = dyn Fn(&CallContext, AgentCard) -> AgentCard + Send + Sync;
+/// Makes a caller's card of the public one, or refuses.
+pub(crate) type MakeCard = dyn Fn(&CallContext, AgentCard) -> Result<AgentCard, Error> + Send + Sync;
 
 /// Where the card does not declare the capability, or nobody makes cards, the engine refuses.
 pub(crate) struct ExtendedCard {
@@ -20,22 +20,24 @@ impl ExtendedCard {
         Self { agent, card, make }
     }
 
-    fn made_for(&self, context: &CallContext, public: &AgentCard) -> AgentCard {
-        let mut card = (self.make)(context, public.clone());
+    fn made_for(&self, context: &CallContext, public: &AgentCard) -> Result<AgentCard, Error> {
+        let mut card = (self.make)(context, public.clone())?;
         if card.supported_interfaces.is_empty() {
             card.supported_interfaces.clone_from(&public.supported_interfaces);
         }
-        card
+        Ok(card)
     }
 }
 
 impl AgentService for ExtendedCard {
-    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+    fn handle(&self, mut context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
         let public = self.card.get();
         Box::pin(async move {
             if matches!(call, Call::GetExtendedAgentCard(_)) && public.capabilities.extended_agent_card == Some(true) {
-                return Ok(Reply::Card(Arc::new(self.made_for(&context, &public))));
+                return Ok(Reply::Card(Arc::new(self.made_for(&context, &public)?)));
             }
+            // It is there for the extended card alone; handlers have no use for secrets.
+            context.presented = None;
             self.agent.handle(context, call).await
         })
     }

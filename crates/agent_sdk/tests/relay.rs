@@ -161,7 +161,7 @@ async fn callers_prove_to_the_agent_who_they_are() {
 async fn the_extended_card_names_the_relays_place() {
     let extended = teller().extended_card(|_, mut card| {
         card.description = "For those who know".to_owned();
-        card
+        Ok(card)
     });
     let agent = Served::new(extended).await;
     let relay = Served::new(Relay::to(agent.client("JSONRPC").await)).await;

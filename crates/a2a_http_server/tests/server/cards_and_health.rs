@@ -139,11 +139,13 @@ async fn a_replaced_card_is_served_and_decides_from_then_on() {
 }
 
 #[tokio::test]
-async fn what_a_request_presents_is_passed_on_only_where_the_card_has_schemes() {
+async fn what_a_request_presents_is_passed_on_only_where_the_card_has_a_use_for_it() {
     let mut guarded = card();
     guarded.security_schemes =
         serde_json::from_value(json!({"key": {"apiKeySecurityScheme": {"location": "query", "name": "k"}}})).unwrap();
-    for (card, passed) in [(guarded, true), (card(), false)] {
+    let mut extended = card();
+    extended.capabilities.extended_agent_card = Some(true);
+    for (card, passed) in [(guarded, true), (extended, true), (card(), false)] {
         let agent = Agent::fitting();
         let server = server_of(agent.clone(), card, |_| {});
         ask(&server, "GET", "/tasks?k=s3cret", &[("authorization", "Bearer t0ken")], "").await;

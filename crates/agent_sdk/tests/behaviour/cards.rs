@@ -5,25 +5,27 @@ use std::sync::Arc;
 use agent_sdk::{
     CardHandle, Tokens,
     prelude::*,
-    protocol::{AgentCard, AgentInterface, AgentSkill, Capability, ErrorKind, GetExtendedAgentCardRequest, Method},
+    protocol::{
+        AgentCard, AgentInterface, AgentSkill, Capability, Error, ErrorKind, GetExtendedAgentCardRequest, Method,
+    },
 };
 
 use crate::{
     auth::calls,
-    bindings::{Binding, World, refusal},
+    bindings::{Binding, Reach, World, refusal},
 };
 
-async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, agent_sdk::protocol::Error> {
+async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, Error> {
     service.get_extended_agent_card(CallContext::new(), GetExtendedAgentCardRequest::default()).await
 }
 
 /// Shows the caller's name, and a skill to administrators.
-fn make(context: &CallContext, mut card: AgentCard) -> AgentCard {
+fn make(context: &CallContext, mut card: AgentCard) -> Result<AgentCard, Error> {
     card.description = format!("for {}", context.principal.as_deref().unwrap_or("nobody"));
     if context.scopes.contains("admin") {
         card.skills.push(AgentSkill::new("vault", "Vault"));
     }
-    card
+    Ok(card)
 }
 
 async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
@@ -56,6 +58,22 @@ async fn an_extended_card_asks_for_credentials_where_nothing_else_does(binding: 
 async fn an_agent_without_security_has_an_extended_card_for_all(binding: Binding) {
     let world = World::with(binding, |agent| agent.extended_card(make)).await;
     assert_eq!(extended(&world.service).await.unwrap().description, "for nobody");
+    world.end().await;
+}
+
+async fn an_extended_card_can_be_refused_for_what_is_presented(binding: Binding) {
+    let guarded = |context: &CallContext, card: AgentCard| {
+        let presented = context.presented.as_ref().and_then(|presented| presented.headers.get("authorization"));
+        match presented.map(|value| value.as_bytes()) {
+            Some(b"Bearer known") => make(context, card),
+            Some(_) => Err(Error::new(ErrorKind::PermissionDenied, "no")),
+            None => Err(Error::new(ErrorKind::Unauthenticated, "who?")),
+        }
+    };
+    let world = World::with(binding, |agent| agent.extended_card(guarded)).await;
+    assert_eq!(extended(&world.by("known")).await.unwrap().description, "for nobody");
+    assert_eq!(refusal(extended(&world.by("other")).await).0, ErrorKind::PermissionDenied);
+    assert_eq!(refusal(extended(&world.reach(Reach::default())).await).0, ErrorKind::Unauthenticated);
     world.end().await;
 }
 
@@ -159,6 +177,7 @@ crate::over_all_bindings!(
     every_caller_has_an_extended_card_of_its_own,
     an_extended_card_asks_for_credentials_where_nothing_else_does,
     an_agent_without_security_has_an_extended_card_for_all,
+    an_extended_card_can_be_refused_for_what_is_presented,
     an_extended_card_that_nobody_makes_is_not_configured,
     a_replaced_card_decides_from_the_next_call_on,
     a_replaced_card_does_not_open_a_guarded_agent,
