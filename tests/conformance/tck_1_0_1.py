@@ -1,7 +1,7 @@
 """A plugin of pytest by which the TCK (branch 1.0-dev) judges by A2A 1.0.1 instead of 1.0.0.
 
-It corrects the TCK's table of errors, and marks the tests whose code contradicts the specification:
-they are expected to fail, and are reported when they no longer do.
+It corrects the TCK's table of errors, gives its clients a token, and marks the tests whose code
+contradicts the specification: they are expected to fail, and are reported when they no longer do.
 """
 
 import httpx
@@ -26,6 +26,26 @@ from tck.requirements import registry  # noqa: E402
 
 # Its own text says that the error is required; without this the TCK takes success for an answer.
 registry.get_requirement_by_id('CORE-SEND-003').expected_error = base.CONTENT_TYPE_NOT_SUPPORTED_ERROR
+
+# Its CARD-EXT-001 is about an authenticated request, and the TCK cannot be told a credential.
+from tck.transport import grpc_client, http_json_client, jsonrpc_client  # noqa: E402
+
+TOKEN = ('authorization', 'Bearer itk-valid-token')
+grpc_client.GrpcClient._METADATA += (TOKEN,)
+
+
+def with_token(client):
+    plain = client.__init__
+
+    def initialise(self, *arguments, **options):
+        plain(self, *arguments, **options)
+        self._client.headers.update([TOKEN])
+
+    client.__init__ = initialise
+
+
+with_token(http_json_client.HttpJsonClient)
+with_token(jsonrpc_client.JsonRpcClient)
 
 MEDIA_TYPE = 'demands application/json; section 11.1 has application/a2a+json'
 DEFECTS = {

@@ -192,9 +192,11 @@ class Grpc:
         try:
             reply = getattr(self.stub, name)(request, metadata=metadata, timeout=seconds)
             if not streams:
-                # Members that protobuf leaves out because they are empty are there all the same.
-                full = operation == 'list_tasks'
-                return Answer(200, json_format.MessageToDict(reply, always_print_fields_with_no_presence=full))
+                body = json_format.MessageToDict(reply)
+                if operation == 'list_tasks':
+                    # Members that protobuf leaves out because they are empty are there all the same.
+                    body = {'tasks': [], 'nextPageToken': '', 'pageSize': 0, 'totalSize': 0, **body}
+                return Answer(200, body)
             for event in reply:
                 events.append(json_format.MessageToDict(event))
         except self.grpc.RpcError as failure:

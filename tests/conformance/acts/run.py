@@ -36,6 +36,7 @@ DEFECTS = {
     'DM-ART-004': 'wants part.fileUrl, which no version has; in 1.0 it is part.url',
     'DM-FMT-003': 'wants a reply without contextId; by section 3.4.1 one that the agent has made is in it',
     'PUSH-CFG-004': 'as CORE-CAP-001',
+    'SEC-AUTH-006': 'allows status 200 for the public card, but only with an error or problem details in it',
     'REST-PD-001': 'wants problem details (RFC 9457); section 11.6 has google.rpc.Status',
 }
 # The corpus has older names for some operations and errors.

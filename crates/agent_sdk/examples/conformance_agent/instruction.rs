@@ -138,6 +138,20 @@ fn carry_out(instruction: Instruction) -> BoxFuture<'static, Result<Vec<String>,
 }
 
 impl CallAgent {
+    /// A client over this binding: in version 1.0 where the agent offers that, else in 0.3.
+    async fn client(&self, binding: &str) -> Result<Client, HandlerError> {
+        let mut failed = HandlerError::new(format!("{} does not offer {binding}", self.agent_card_uri));
+        for version in ["1.0", "0.3"] {
+            let builder = agent_sdk::client_builder().prefer([binding]).protocol_version(version);
+            match builder.connect(&self.agent_card_uri).await {
+                Ok(client) if client.interface().protocol_binding == binding => return Ok(client),
+                Ok(_) => {}
+                Err(error) => failed = error.into(),
+            }
+        }
+        Err(failed)
+    }
+
     /// Calls the agent; what it says is the result.
     async fn make(self) -> Result<Vec<String>, HandlerError> {
         let binding = match &*self.transport.to_uppercase() {
@@ -145,10 +159,7 @@ impl CallAgent {
             "HTTP_JSON" | "HTTP+JSON" | "REST" => "HTTP+JSON",
             _ => "JSONRPC",
         };
-        let client = Client::builder().prefer([binding]).connect(&self.agent_card_uri).await?;
-        if client.interface().protocol_binding != binding {
-            return Err(HandlerError::new(format!("{} does not offer {binding}", self.agent_card_uri)));
-        }
+        let client = self.client(binding).await?;
         let instruction = self.instruction.map(|instruction| instruction.encode_to_vec()).unwrap_or_default();
         let part = Part::raw(instruction).media_type(MEDIA_TYPE).filename(FILE_NAME);
         let mut request = SendMessageRequest::new(client.message(part));
