@@ -49,11 +49,12 @@ impl Answers {
         Ok(extensions.attach(Response::new(written)))
     }
 
-    /// Answers by a stream.
+    /// Answers by a stream, cut where the version ends it.
     pub(super) async fn stream<Q, P>(
         &self,
         request: Request<Q>,
         read: impl FnOnce(Q) -> Result<Call, Error>,
+        cut: impl FnOnce(EventStream) -> EventStream,
         write: impl Fn(&StreamResponse) -> Result<P, Error> + Send + 'static,
     ) -> Result<Response<Events<P>>, Status> {
         let pick = |reply| match reply {
@@ -62,7 +63,7 @@ impl Answers {
         };
         let (events, extensions, timeout) = self.answer(request, read, pick).await?;
         let deadline = timeout.map(|timeout| self.clock.sleep(timeout));
-        let events = Events::new(events, write, self.status, self.lifecycle.clone(), deadline);
+        let events = Events::new(cut(events), write, self.status, self.lifecycle.clone(), deadline);
         Ok(extensions.attach(Response::new(events)))
     }
 

@@ -1,5 +1,7 @@
 //! The operations of `lf.a2a.v1.A2AService`.
 
+use std::convert::identity;
+
 use a2a_app_ports::Reply;
 use a2a_protocol_core::{Call, Error, StreamResponse};
 use tonic::{Request, Response, Status};
@@ -44,7 +46,7 @@ macro_rules! service {
                 &self,
                 request: Request<v1::SendMessageRequest>,
             ) -> Result<Response<Events<v1::StreamResponse>>, Status> {
-                self.stream(request, read(Call::SendStreamingMessage), event).await
+                self.stream(request, read(Call::SendStreamingMessage), identity, event).await
             }
 
             type SubscribeToTaskStream = Events<v1::StreamResponse>;
@@ -53,7 +55,7 @@ macro_rules! service {
                 &self,
                 request: Request<v1::SubscribeToTaskRequest>,
             ) -> Result<Response<Events<v1::StreamResponse>>, Status> {
-                self.stream(request, read(Call::SubscribeToTask), event).await
+                self.stream(request, read(Call::SubscribeToTask), identity, event).await
             }
 
             async fn delete_task_push_notification_config(

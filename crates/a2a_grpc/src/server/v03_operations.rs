@@ -5,15 +5,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use a2a_app_ports::BoxFuture;
-use a2a_protocol_core::{Error, ErrorKind, ProtocolVersion};
+use a2a_app_ports::{BoxFuture, EventStream};
+use a2a_protocol_core::{Error, ErrorKind, ProtocolVersion, StreamResponse, v03};
+use futures::{StreamExt, stream};
 use http::Request;
 use prost_reflect::DynamicMessage;
 use tonic::{Response, Status, body::Body, server::Grpc};
 use tower_service::Service;
 
 use super::{answer::Answers, events::Events};
-use crate::v03::{self, Operation};
+use crate::v03::{Operation, status};
 
 /// The service of 0.3.
 #[derive(Clone)]
@@ -24,7 +25,7 @@ pub(super) struct Service03 {
 
 impl Service03 {
     pub(super) fn new(answers: Answers, max_message_bytes: usize) -> Self {
-        let answers = Answers { version: ProtocolVersion::V0_3, status: v03::status::of_error, ..answers };
+        let answers = Answers { version: ProtocolVersion::V0_3, status: status::of_error, ..answers };
         Self { answers, max_message_bytes }
     }
 }
@@ -58,6 +59,21 @@ impl Service<Request<Body>> for Service03 {
     }
 }
 
+/// The events up to the one that 0.3 calls final.
+fn until_final(events: EventStream) -> EventStream {
+    let events = stream::unfold(Some(events), async |events| {
+        let mut events = events?;
+        let next = events.next().await?;
+        let is_final = matches!(&next, Ok(event) if is_final(&event.response));
+        Some((next, Some(events).filter(|_| !is_final)))
+    });
+    Box::pin(events)
+}
+
+fn is_final(event: &StreamResponse) -> bool {
+    matches!(event, StreamResponse::StatusUpdate(update) if v03::is_final(&update.status.state))
+}
+
 /// Answers one operation, by a stream.
 struct Answer {
     answers: Answers,
@@ -81,7 +97,8 @@ impl Service<tonic::Request<DynamicMessage>> for Answer {
         Box::pin(async move {
             let writing = operation.clone();
             let write = move |event: &_| writing.write_event(event);
-            answers.stream(request, |message| operation.read_request(&message), write).await
+            let read = |message| operation.read_request(&message);
+            answers.stream(request, read, until_final, write).await
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Messages of 0.3 and what they say.
 
 use a2a_app_ports::Reply;
-use a2a_protocol_core::{Call, Error, ErrorKind, InDialect, JsonDialect, Method, Spoken, StreamResponse};
+use a2a_protocol_core::{Call, Error, ErrorKind, InDialect, JsonDialect, Method, Spoken, StreamResponse, v03};
 use prost_reflect::{DynamicMessage, MessageDescriptor};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -70,7 +70,8 @@ impl Operation {
                 Ok(DynamicMessage::new(self.descriptor.output()))
             }
             (Method::GetExtendedAgentCard, Reply::Card(card)) => {
-                let mut card = serde_json::to_value(InDialect(DIALECT, card)).map_err(unsayable)?;
+                let mut card =
+                    serde_json::to_value(InDialect(DIALECT, &*v03::with_interfaces(card))).map_err(unsayable)?;
                 wrap_security(&mut card);
                 message(self.descriptor.output(), &card).map_err(unsayable)
             }

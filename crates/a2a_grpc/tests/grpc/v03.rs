@@ -8,9 +8,9 @@ use a2a_grpc::Grpc;
 use a2a_protocol_core::{
     AgentExtension, AgentInterface, Call, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, ErrorKind,
     GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
-    ListTaskPushNotificationConfigsRequest, ListTasksRequest, Message, ProtocolVersion, Role, SendMessageConfiguration,
-    SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse, SubscribeToTaskRequest, Task,
-    TaskPushNotificationConfig, TaskState, TaskStatus, TaskStatusUpdateEvent,
+    ListTaskPushNotificationConfigsRequest, ListTasksRequest, Message, ProtocolVersion, Role, SecurityRequirement,
+    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
+    SubscribeToTaskRequest, Task, TaskPushNotificationConfig, TaskState, TaskStatus, TaskStatusUpdateEvent,
 };
 use futures::{StreamExt, stream};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, prost::Message as _};
@@ -269,26 +269,44 @@ async fn extensions_go_by_both_names() {
 }
 
 #[tokio::test]
-async fn the_last_event_is_called_final() {
-    let update = |state| {
-        let mut event = TaskStatusUpdateEvent::default();
-        (event.task_id, event.context_id, event.status) = ("t".into(), "c".into(), TaskStatus::new(state));
-        Ok(Arc::new(StreamEvent::new(None, StreamResponse::StatusUpdate(event))))
-    };
-    let agent = Agent::streaming(move || stream::iter([TaskState::Working, TaskState::Canceled].map(update)).boxed());
-    let server = Server::of(agent).await;
-    let (_, events) = call(&server, "SendStreamingMessage", send("x"), &[]).await.unwrap();
-    let last = json!({"statusUpdate": {
-        "taskId": "t", "contextId": "c", "status": {"state": "TASK_STATE_CANCELLED"}, "final": true
-    }});
-    assert_eq!((events[0]["statusUpdate"].get("final"), &events[1]), (None, &last));
+async fn the_last_event_is_called_final_and_ends_the_stream() {
+    for (last, name) in [(TaskState::Canceled, "CANCELLED"), (TaskState::InputRequired, "INPUT_REQUIRED")] {
+        let update = |state| {
+            let mut event = TaskStatusUpdateEvent::default();
+            (event.task_id, event.context_id, event.status) = ("t".into(), "c".into(), TaskStatus::new(state));
+            Ok(Arc::new(StreamEvent::new(None, StreamResponse::StatusUpdate(event))))
+        };
+        let agent = Agent::streaming(move || {
+            stream::iter([TaskState::Working, last.clone()].map(update)).chain(stream::pending()).boxed()
+        });
+        let server = Server::of(agent).await;
+        let (_, events) = call(&server, "TaskSubscription", json!({"name": "tasks/t"}), &[]).await.unwrap();
+        let status = json!({"state": format!("TASK_STATE_{name}")});
+        let last = json!({"statusUpdate": {"taskId": "t", "contextId": "c", "status": status, "final": true}});
+        assert_eq!((events.len(), events[0]["statusUpdate"].get("final"), &events[1]), (2, None, &last));
+    }
 }
 
 #[tokio::test]
-async fn a_card_without_0_3_cannot_be_told() {
+async fn a_card_that_tells_nothing_of_0_3_is_told_by_its_interfaces_of_1_0() {
+    let agent = Agent::answering(|_, _| {
+        let mut card = card();
+        card.supported_interfaces = vec![
+            AgentInterface::new("https://agent.example", "JSONRPC", "1.0"),
+            AgentInterface::new("agent.example:443", "GRPC", "1.0"),
+        ];
+        card.security_requirements = vec![SecurityRequirement::scheme("key")];
+        Ok(Reply::Card(Arc::new(card)))
+    });
+    let server = Server::of(agent).await;
+    let card = ask(&server, "GetAgentCard", json!({})).await;
+    assert_eq!((&card["url"], &card["preferredTransport"]), (&json!("https://agent.example"), &json!("JSONRPC")));
+    assert_eq!(card["additionalInterfaces"], json!([{"url": "agent.example:443", "transport": "GRPC"}]));
+    assert_eq!(card["security"], json!([{"schemes": {"key": {}}}]));
+
     let server = Server::of(Agent::fitting()).await;
     let status = call(&server, "GetAgentCard", json!({}), &[]).await.unwrap_err();
-    assert_eq!(reason(&status), "INVALID_AGENT_RESPONSE");
+    assert_eq!(reason(&status), "INVALID_AGENT_RESPONSE", "it has no interface at all");
 }
 
 #[tokio::test]

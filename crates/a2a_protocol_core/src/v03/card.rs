@@ -173,19 +173,19 @@ fn legacy(card: &AgentCard) -> impl Iterator<Item = &AgentInterface> {
     })
 }
 
-/// The card with interfaces of 0.3: its own or, if it has none, those of 1.0 in the JSON bindings, for
-/// a server that answers both versions at the same address.
+/// The card with interfaces of 0.3: its own or, if it has none, those of 1.0 in the bindings that 0.3
+/// has too, for a server that answers both versions at the same address.
 pub fn with_interfaces(card: &AgentCard) -> Cow<'_, AgentCard> {
     if legacy(card).next().is_some() {
         return Cow::Borrowed(card);
     }
-    let is_json = |interface: &&AgentInterface| {
-        interface.tenant.is_none() && ["JSONRPC", "HTTP+JSON"].contains(&interface.protocol_binding.as_str())
+    let has_twin = |interface: &&AgentInterface| {
+        interface.tenant.is_none() && ["JSONRPC", "HTTP+JSON", "GRPC"].contains(&interface.protocol_binding.as_str())
     };
     let twin = |interface: &AgentInterface| {
         AgentInterface::new(&*interface.url, &*interface.protocol_binding, ProtocolVersion::V0_3.as_str())
     };
-    let twins: Vec<_> = card.supported_interfaces.iter().filter(is_json).map(twin).collect();
+    let twins: Vec<_> = card.supported_interfaces.iter().filter(has_twin).map(twin).collect();
     let mut card = card.clone();
     card.supported_interfaces.extend(twins);
     Cow::Owned(card)

@@ -256,7 +256,7 @@ pub(crate) fn sayable(call: &Call, form: Form) -> Result<(), Error> {
             Err(Error::invalid("status", format!("version 0.3 has no state {}", request.status)))
         }
         Call::CancelTask(request) if form == Form::Proto && request.metadata.is_some() => {
-            Err(Error::invalid("metadata", "version 0.3 over HTTP+JSON cancels without metadata"))
+            Err(Error::invalid("metadata", "version 0.3 cancels without metadata over HTTP+JSON and gRPC"))
         }
         _ => Ok(()),
     }
