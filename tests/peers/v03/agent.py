@@ -9,13 +9,15 @@ import asyncio
 import socket
 import uuid
 
+import grpc.aio
 import uvicorn
 
+from a2a.grpc.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.apps.jsonrpc import A2AStarletteApplication
 from a2a.server.apps.rest.rest_adapter import RESTAdapter
 from a2a.server.events import EventQueue
-from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.tasks import InMemoryPushNotificationConfigStore, InMemoryTaskStore, TaskUpdater
 from a2a.types import (
     AgentCapabilities,
@@ -104,14 +106,17 @@ class PeerAgent(AgentExecutor):
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
 
-def card(base: str) -> AgentCard:
+def card(base: str, grpc_address: str) -> AgentCard:
     return AgentCard(
         name='Python peer',
         description='Test agent on the official Python SDK, v0.3',
         version='1.0.0',
         url=f'{base}/',
         preferred_transport='JSONRPC',
-        additional_interfaces=[AgentInterface(url=f'{base}/rest', transport='HTTP+JSON')],
+        additional_interfaces=[
+            AgentInterface(url=f'{base}/rest', transport='HTTP+JSON'),
+            AgentInterface(url=grpc_address, transport='GRPC'),
+        ],
         capabilities=AgentCapabilities(streaming=True, push_notifications=True),
         supports_authenticated_extended_card=True,
         default_input_modes=['text/plain'],
@@ -124,12 +129,15 @@ async def serve(port: int) -> None:
     # Bound here and not by uvicorn, because the card has to name the real port.
     listener = socket.create_server(('127.0.0.1', port))
     base = f'http://127.0.0.1:{listener.getsockname()[1]}'
-    agent_card = card(base)
+    grpc_server = grpc.aio.server()
+    agent_card = card(base, f'127.0.0.1:{grpc_server.add_insecure_port("127.0.0.1:0")}')
     handler = DefaultRequestHandler(
         agent_executor=PeerAgent(),
         task_store=InMemoryTaskStore(),
         push_config_store=InMemoryPushNotificationConfigStore(),
     )
+    add_A2AServiceServicer_to_server(GrpcHandler(agent_card, handler), grpc_server)
+    await grpc_server.start()
     rest = RESTAdapter(agent_card=agent_card, http_handler=handler)
     rest_routes = [Route(path, call, methods=[verb]) for (path, verb), call in rest.routes().items()]
     json_rpc = A2AStarletteApplication(agent_card=agent_card, http_handler=handler)
@@ -142,6 +150,7 @@ async def serve(port: int) -> None:
         await asyncio.sleep(0.01)
     print(f'READY {base}', flush=True)
     await serving
+    await grpc_server.stop(1)
 
 
 if __name__ == '__main__':

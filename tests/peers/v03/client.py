@@ -1,6 +1,6 @@
 """Checks an agent that behaves as agent.py describes, with the official Python client of v0.3.
 
-    client.py BASE_URL --binding jsonrpc|rest [--skip NAME,... | --only NAME]
+    client.py BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,... | --only NAME]
 
 The report and the names of the checks are those of client.py of v1.0. What 0.3 has no word for is
 not here: listing tasks, and the error for a task that has ended.
@@ -13,6 +13,7 @@ import copy
 import sys
 import uuid
 
+import grpc.aio
 import httpx
 
 from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
@@ -33,9 +34,11 @@ from a2a.types import (
     TextPart,
 )
 
-BINDINGS = {'jsonrpc': 'JSONRPC', 'rest': 'HTTP+JSON'}
-# Over HTTP+JSON the SDK tells its callers nothing but the status: that of 1.0, or its own server's.
-NOT_FOUND, NOT_CANCELABLE = (-32001, (404,)), (-32002, (400, 409))
+BINDINGS = {'jsonrpc': 'JSONRPC', 'rest': 'HTTP+JSON', 'grpc': 'GRPC'}
+# Over HTTP+JSON the SDK tells its callers nothing but the status: that of 1.0, or its own server's; over
+# gRPC nothing but the text.
+NOT_FOUND = (-32001, (404,), 'TaskNotFoundError: ')
+NOT_CANCELABLE = (-32002, (400, 409), 'TaskNotCancelableError: ')
 
 
 def equal(got, want, what):
@@ -89,7 +92,11 @@ class Peer:
 
     def __init__(self, card, binding):
         def client(streaming):
-            config = ClientConfig(streaming=streaming, supported_transports=[BINDINGS[binding]])
+            config = ClientConfig(
+                streaming=streaming,
+                supported_transports=[BINDINGS[binding]],
+                grpc_channel_factory=grpc.aio.insecure_channel,
+            )
             return ClientFactory(config).create(card)
 
         self.agent_card, self.binding = card, binding
@@ -116,13 +123,16 @@ class Peer:
         return await self.plain.cancel_task(TaskIdParams(id=task_id))
 
     async def raises(self, error, awaitable):
-        code, statuses = error
+        code, statuses, text = error
         try:
             got = await awaitable
         except A2AClientJSONRPCError as raised:
             return equal(raised.error.code, code, 'code')
         except A2AClientHTTPError as raised:
             assert raised.status_code in statuses, f'status {raised.status_code}'
+            return
+        except grpc.aio.AioRpcError as raised:
+            assert raised.details().startswith(text), f'details {raised.details()}'
             return
         raise AssertionError(f'expected {error}, got a result: {str(got)[:200]}')
 
@@ -134,7 +144,9 @@ class Checks(Peer):
         offers = {card.preferred_transport: card.url}
         offers.update((interface.transport, interface.url) for interface in card.additional_interfaces or [])
         url = offers.get(BINDINGS[self.binding], '')
-        assert url.startswith('http://'), f'no absolute url for {self.binding}'
+        # A gRPC address is host:port.
+        start = '127.0.0.1:' if self.binding == 'grpc' else 'http://'
+        assert url.startswith(start), f'no absolute url for {self.binding}'
         assert card.protocol_version.startswith('0.3'), f'protocolVersion {card.protocol_version}'
 
     async def direct_message(self):

@@ -1,17 +1,22 @@
 //! An agent that is reached by `a2a.v1.A2AService`, the service of 0.3.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{AgentService, BoxFuture, CallContext, Reply};
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, EventStream, Reply};
 use a2a_protocol_core::{
-    Call, Error, GetTaskRequest, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, Task,
+    Call, Error, GetTaskRequest, Method, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, Task,
 };
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use http::uri::PathAndQuery;
-use tonic::{Request, client::Grpc};
+use prost_reflect::DynamicMessage;
+use tonic::{Request, Response, Status, Streaming, client::Grpc};
 
 use super::remote::{Connection, MAX_MESSAGE, metadata, no_method};
 use crate::v03::{Operation, read, status};
+
+/// How long a subscription waits for the head of the reply. Subscriptions of 0.3 begin with whatever
+/// happens next, and servers that are not ours send the head no earlier than that.
+const HEAD: Duration = Duration::from_millis(500);
 
 /// An agent of 0.3 behind a gRPC interface.
 pub(super) struct Remote03(pub(super) Connection);
@@ -24,14 +29,20 @@ impl Remote03 {
         let path = PathAndQuery::try_from(operation.path()).map_err(Error::internal)?;
         let codec = operation.replies();
         let mut agent = Grpc::new(self.0.channel()).max_decoding_message_size(MAX_MESSAGE);
-        agent.ready().await.map_err(|error| status::to_error(&tonic::Status::from_error(error.into())))?;
+        agent.ready().await.map_err(|error| status::to_error(&Status::from_error(error.into())))?;
         if operation.method.is_streaming() {
-            let messages = agent.server_streaming(request, path, codec).await;
-            let messages = messages.map_err(|status| status::to_error(&status))?.into_inner();
-            return Ok(Reply::Stream(Box::pin(messages.map(|message| {
-                let message = message.map_err(|status| status::to_stream_error(&status))?;
-                Ok(Arc::new(StreamEvent::new(None, read(&message)?)))
-            }))));
+            let is_subscription = operation.method == Method::SubscribeToTask;
+            let opening = async move { agent.server_streaming(request, path, codec).await.map(events) };
+            let mut opening = Box::pin(opening);
+            let opened = if is_subscription {
+                match tokio::time::timeout(HEAD, &mut opening).await {
+                    Ok(opened) => opened,
+                    Err(_) => return Ok(Reply::Stream(unopened(opening))),
+                }
+            } else {
+                opening.await
+            };
+            return opened.map(Reply::Stream).map_err(|status| status::to_error(&status));
         }
         let message = agent.unary(request, path, codec).await.map_err(|status| status::to_error(&status))?;
         let mut reply = operation.read_reply(&message.into_inner())?;
@@ -46,6 +57,22 @@ impl AgentService for Remote03 {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(self.answer(context, call))
     }
+}
+
+fn events(messages: Response<Streaming<DynamicMessage>>) -> EventStream {
+    Box::pin(messages.into_inner().map(|message| {
+        let message = message.map_err(|status| status::to_stream_error(&status))?;
+        Ok(Arc::new(StreamEvent::new(None, read(&message)?)))
+    }))
+}
+
+/// A stream whose head is yet to come.
+fn unopened(opening: impl Future<Output = Result<EventStream, Status>> + Send + 'static) -> EventStream {
+    let opened = stream::once(opening).map(|opened| match opened {
+        Ok(events) => events,
+        Err(status) => stream::iter([Err(status::to_stream_error(&status))]).boxed(),
+    });
+    opened.flatten().boxed()
 }
 
 /// In 0.3 over gRPC, a history length of 0 is one that is not set.

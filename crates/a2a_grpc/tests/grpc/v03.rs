@@ -420,3 +420,25 @@ async fn our_client_is_told_what_the_agent_said() {
         assert_eq!(streamed.err().unwrap().kind(), kind);
     }
 }
+
+#[tokio::test]
+async fn a_subscription_does_not_wait_for_its_first_event() {
+    let release = Arc::new(tokio::sync::Notify::new());
+    let released = release.clone();
+    // Until it answers, our server sends no head, as others do not before the first event.
+    let agent = Agent::waiting(move |_, call| {
+        let released = released.clone();
+        Box::pin(async move {
+            released.notified().await;
+            Ok(fitting_reply(&call))
+        })
+    });
+    let server = Server::of(agent).await;
+    let mut context = CallContext::new();
+    context.version = ProtocolVersion::V0_3;
+    let client =
+        Grpc.connect(&AgentInterface::new(&server.address, "GRPC", "0.3"), &ConnectOptions::default()).unwrap();
+    let events = client.subscribe_to_task(context, SubscribeToTaskRequest::new("t")).await.unwrap();
+    release.notify_one();
+    assert_eq!(events.map(|event| event.unwrap()).collect::<Vec<_>>().await.len(), 2);
+}
