@@ -105,3 +105,8 @@ fn js_v03_over_json_rpc() {
 fn js_v03_over_http_json() {
     every_check_passes(Sdk::JsV03, "rest");
 }
+
+#[test]
+fn python_v03_over_grpc() {
+    every_check_passes(Sdk::PythonV03, "grpc");
+}
