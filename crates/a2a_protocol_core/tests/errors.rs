@@ -113,9 +113,9 @@ fn an_error_has_the_form_of_its_binding() {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": "TASK_NOT_FOUND", "domain": "a2a-protocol.org", "metadata": {"taskId": "t-1"}
     });
-    assert_eq!(json_rpc(&error), json!({"code": -32001, "message": "no task \"t-1\"", "data": [info]}));
+    assert_eq!(json_rpc(&error), json!({"code": -32001, "message": "task \"t-1\" not found", "data": [info]}));
     let body: Value = serde_json::from_slice(&error.to_http_body()).unwrap();
-    let status = json!({"code": 404, "status": "NOT_FOUND", "message": "no task \"t-1\"", "details": [info]});
+    let status = json!({"code": 404, "status": "NOT_FOUND", "message": "task \"t-1\" not found", "details": [info]});
     assert_eq!(body, json!({"error": status}));
 }
 

@@ -74,7 +74,7 @@ impl Error {
 
     /// TaskNotFound for this id.
     pub fn task_not_found(id: &str) -> Self {
-        Self::new(ErrorKind::TaskNotFound, format!("no task {id:?}")).with_metadata("taskId", id)
+        Self::new(ErrorKind::TaskNotFound, format!("task {id:?} not found")).with_metadata("taskId", id)
     }
 
     /// Internal, the cause being for the log only.
