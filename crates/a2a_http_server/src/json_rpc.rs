@@ -114,7 +114,12 @@ async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> R
     let dialect = entry.dialect();
     let method = entry.method;
     let outcome = answer(server, named.as_ref(), context, entry.style, method, entry.call).await;
-    let Some(id) = entry.id else { return not_answered() };
+    let Some(id) = entry.id else {
+        return match outcome {
+            Err(error) if quirks::is_told_without_id(entry.style, error.kind()) => error_response(&Id::NULL, &error),
+            _ => not_answered(),
+        };
+    };
     match outcome {
         // The official clients of 0.3 read nothing else where they expect a stream.
         Err(error)

@@ -1,6 +1,8 @@
 //! Deviations from the specification that are understood coming in, each with its name. Those of the
 //! JSON itself are in the domain, with the dialects of version 0.3.
 
+use a2a_protocol_core::{ErrorKind, ProtocolVersion};
+
 use crate::{ServerOptions, server::same_path};
 
 /// Home-grown clients send JSON-RPC to this path, whatever the card says.
@@ -14,3 +16,10 @@ pub(crate) fn is_json_rpc(path: &str, options: &ServerOptions) -> bool {
 /// The id by which the suite of 0.3 asks for a configuration that it has set without one; the official
 /// Python server of 0.3 looks at no id there. It stands for any, unless one has it.
 pub(crate) const ANY_CONFIG: &str = "default";
+
+/// Whether a sender is told what is wrong with its request even if that has no id and so is a
+/// notification, to which JSON-RPC has no answer. The suite of 0.3 waits for it; methods of 1.0 are
+/// kept to the rule.
+pub(crate) fn is_told_without_id(style: Option<ProtocolVersion>, error: ErrorKind) -> bool {
+    style != Some(ProtocolVersion::V1_0) && matches!(error, ErrorKind::MethodNotFound | ErrorKind::InvalidParams)
+}

@@ -1,5 +1,8 @@
 //! Deviations from the specification that are understood coming in.
 
+use a2a_protocol_core::ErrorKind;
+use serde_json::json;
+
 use crate::support::*;
 
 #[tokio::test]
@@ -43,4 +46,19 @@ async fn home_grown_parts_reach_the_agent() {
         assert_eq!(request.message.text(), "hi");
         assert_eq!(request.message.parts[1].filename.as_deref(), Some("a.txt"));
     }
+}
+
+#[tokio::test]
+async fn a_caller_of_0_3_is_told_of_a_wrong_request_that_has_no_id() {
+    let server = server(Agent::failing(ErrorKind::MethodNotFound));
+    let notify = |method: &str, params: &str| format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#);
+    for (method, params, code) in [("message/ssend", "{}", -32601), ("message/send", "{}", -32602)] {
+        let answered = post(&server, notify(method, params)).await;
+        assert_eq!((answered.status.as_u16(), answered.code()), (200, code), "{method}");
+        assert_eq!(answered.json()["id"], json!(null));
+        let in_batch = post(&server, format!("[{}]", notify(method, params))).await;
+        assert_eq!((in_batch.status.as_u16(), in_batch.body.len()), (204, 0), "{method}");
+    }
+    let in_1_0 = post(&server, notify("SendMessage", "{}")).await;
+    assert_eq!((in_1_0.status.as_u16(), in_1_0.body.len()), (204, 0));
 }
