@@ -73,8 +73,8 @@ impl Binding {
             }
             Style::HttpJson => {
                 if let (ProtocolVersion::V0_3, Call::ListTasks(_)) = (self.version(), call) {
-                    let message = "version 0.3 of the protocol has no ListTasks over HTTP+JSON";
-                    return Err(Error::new(ErrorKind::UnsupportedOperation, message));
+                    let message = "ListTasks is no method of version 0.3 over HTTP+JSON";
+                    return Err(Error::new(ErrorKind::MethodNotFound, message));
                 }
                 let call = http_json::write_in(self.dialect, call)?;
                 (call.verb, below(endpoint, &call.target), call.body)

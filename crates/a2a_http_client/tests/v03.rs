@@ -194,7 +194,7 @@ async fn extensions_are_asked_for_under_both_names() {
 async fn what_0_3_cannot_say_is_not_sent() {
     let (server, client) = agent("HTTP+JSON", []).await;
     let error = client.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnsupportedOperation);
+    assert_eq!(error.kind(), ErrorKind::MethodNotFound);
     assert!(error.message().contains("version 0.3"), "{error}");
     assert_eq!(server.requests().len(), 1, "the card's");
     let (server, client) = agent("JSONRPC", []).await;

@@ -52,6 +52,9 @@ async fn every_operation_asks_for_credentials(binding: Binding) {
     let (nobody, wrong) = (world.service.clone(), world.by("alice-2"));
     for (service, reason) in [(nobody, None), (wrong, Some("error=\"invalid_token\""))] {
         for call in calls("0190b7a0-0000-4000-8000-000000000001") {
+            if matches!(call, Call::ListTasks(_)) && !binding.lists_tasks() {
+                continue;
+            }
             let name = call.name().into_owned();
             let error = service.handle(CallContext::new(), call).await.map(|_| ()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{name}: {error}");
@@ -80,9 +83,10 @@ async fn what_belongs_to_another_caller_is_not_found(binding: Binding) {
     assert_eq!(refusal(start(&bob, world.to_task(&task, "more")).await).0, ErrorKind::TaskNotFound);
     let stream = SendMessageRequest::new(world.to_task(&task, "more"));
     assert_eq!(refusal(bob.send_streaming_message(context(), stream).await.map(|_| ())).0, ErrorKind::TaskNotFound);
-    assert_eq!(bob.list_tasks(context(), ListTasksRequest::default()).await.unwrap().total_size, 0);
-
-    assert_eq!(alice.list_tasks(context(), ListTasksRequest::default()).await.unwrap().total_size, 1);
+    if binding.lists_tasks() {
+        assert_eq!(bob.list_tasks(context(), ListTasksRequest::default()).await.unwrap().total_size, 0);
+        assert_eq!(alice.list_tasks(context(), ListTasksRequest::default()).await.unwrap().total_size, 1);
+    }
     let watching = alice.subscribe_to_task(context(), subscribe()).await.unwrap();
     let done = start(&alice, world.to_task(&task, "blue")).await.unwrap();
     assert_eq!((&done.id, &done.status.state), (&task.id, &TaskState::Completed));

@@ -25,17 +25,63 @@ pub(crate) enum Binding {
     JsonRpc,
     HttpJson,
     Grpc,
+    JsonRpcV03,
+    HttpJsonV03,
+    GrpcV03,
 }
 
 impl Binding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::InProcess | Self::JsonRpc | Self::JsonRpcV03 => "JSONRPC",
+            Self::HttpJson | Self::HttpJsonV03 => "HTTP+JSON",
+            Self::Grpc | Self::GrpcV03 => "GRPC",
+        }
+    }
+
+    fn version(self) -> &'static str {
+        if self.is_v03() { "0.3" } else { "1.0" }
+    }
+
+    pub(crate) fn is_v03(self) -> bool {
+        matches!(self, Self::JsonRpcV03 | Self::HttpJsonV03 | Self::GrpcV03)
+    }
+
+    /// Whether tasks can be listed. The official agents of 0.3 cannot; the method is in use over
+    /// JSON-RPC.
+    pub(crate) fn lists_tasks(self) -> bool {
+        !matches!(self, Self::HttpJsonV03 | Self::GrpcV03)
+    }
+
+    /// Whether requests can name a tenant. 0.3 has a place for it in a path only.
+    pub(crate) fn has_tenants(self) -> bool {
+        !matches!(self, Self::JsonRpcV03 | Self::GrpcV03)
+    }
+
+    /// Whether configurations of webhooks come in pages. In 0.3 they do not over JSON-RPC.
+    pub(crate) fn pages_configurations(self) -> bool {
+        self != Self::JsonRpcV03
+    }
+
+    /// Whether the agent may have methods of its own.
+    pub(crate) fn has_own_methods(self) -> bool {
+        matches!(self, Self::InProcess | Self::JsonRpc | Self::JsonRpcV03)
+    }
+
+    /// Whether every stream ends when its task waits for input: in 0.3 that update is the final one.
+    pub(crate) fn ends_streams_at_questions(self) -> bool {
+        matches!(self, Self::JsonRpcV03 | Self::HttpJsonV03)
+    }
+
     /// Whether events have sequence ids. gRPC has no place for them.
     pub(crate) fn has_ids(self) -> bool {
-        self != Self::Grpc
+        !matches!(self, Self::Grpc | Self::GrpcV03)
     }
 }
 
 /// An agent of its own for one scenario, and the way to it.
 pub(crate) struct World {
+    pub(crate) binding: Binding,
     pub(crate) gates: Gates,
     pub(crate) service: Arc<dyn AgentService>,
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
@@ -88,7 +134,7 @@ impl World {
         if binding == Binding::InProcess {
             let host = agent_sdk::host(tokio::runtime::Handle::current());
             let (service, _) = agent.in_process(host).unwrap();
-            return Self { gates, service, server: None, client: None, ids };
+            return Self { binding, gates, service, server: None, client: None, ids };
         }
         let serving = agent.bind("127.0.0.1:0").await.unwrap();
         let url = serving.url();
@@ -97,14 +143,22 @@ impl World {
             let stopped = async move { stopped.await.unwrap_or_default() };
             serving.serve_until(stopped).await;
         });
-        let preferred = match binding {
-            Binding::InProcess | Binding::JsonRpc => "JSONRPC",
-            Binding::HttpJson => "HTTP+JSON",
-            Binding::Grpc => "GRPC",
-        };
-        let client = client_builder().prefer([preferred]).idempotent_sends(false).connect(&url).await.unwrap();
-        assert_eq!(client.interface().protocol_binding, preferred);
-        Self { gates, service: Arc::new(client.clone()), server: Some((stop, server)), client: Some(client), ids }
+        let mut card = client_builder().resolve(&url).await.unwrap();
+        let interface = card.supported_interfaces.iter().find(|interface| interface.protocol_binding == binding.name());
+        let mut interface = interface.unwrap().clone();
+        // Every address speaks both versions, whether or not the card says so.
+        interface.protocol_version = binding.version().to_owned();
+        card.supported_interfaces = vec![interface];
+        let builder = client_builder().protocol_version(binding.version()).idempotent_sends(false);
+        let client = builder.with_card(card, None).unwrap();
+        Self {
+            binding,
+            gates,
+            service: Arc::new(client.clone()),
+            server: Some((stop, server)),
+            client: Some(client),
+            ids,
+        }
     }
 
     /// The agent as this tenant reaches it.
@@ -141,7 +195,8 @@ impl World {
         let mut card = AgentCard::clone(client.card());
         card.supported_interfaces = vec![client.interface().clone()];
         card.supported_interfaces[0].tenant = reach.tenant.map(str::to_owned);
-        let mut builder = client_builder().idempotent_sends(false);
+        let version = &client.interface().protocol_version;
+        let mut builder = client_builder().protocol_version(version).idempotent_sends(false);
         if let Some(token) = reach.bearer {
             builder = builder.bearer(token);
         }

@@ -39,7 +39,12 @@ async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
     assert_eq!(alice.skills.last().unwrap().id, "vault");
     assert_eq!(bob.skills, public.skills);
     for card in [alice, bob] {
-        assert_eq!(card.supported_interfaces, public.supported_interfaces);
+        if binding.is_v03() {
+            // Of the interfaces it names those that 0.3 speaks at the same addresses.
+            assert_eq!(card.supported_interfaces[0].url, public.supported_interfaces[0].url);
+        } else {
+            assert_eq!(card.supported_interfaces, public.supported_interfaces);
+        }
     }
     assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::Unauthenticated);
     world.end().await;
@@ -157,6 +162,9 @@ async fn operations_that_the_card_no_longer_declares_are_refused(binding: Bindin
         handle.replace(card).unwrap();
         for call in calls(&task.id) {
             let method = call.method().unwrap();
+            if method == Method::ListTasks && !binding.lists_tasks() {
+                continue;
+            }
             let refused =
                 world.service.handle(CallContext::new(), call).await.map(|_| ()).map_err(|error| error.kind());
             let expected = match method.capability() {

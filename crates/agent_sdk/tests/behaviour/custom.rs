@@ -50,7 +50,7 @@ fn agent(agent: Agent) -> Agent {
 
 /// Whether the binding has a place for such methods; otherwise sees that it says so.
 async fn has_methods(binding: Binding, service: &Arc<dyn AgentService>) -> bool {
-    if !matches!(binding, Binding::InProcess | Binding::JsonRpc) {
+    if !binding.has_own_methods() {
         let refused = service.call_method::<_, String>(CallContext::new(), "example/ping", &()).await;
         assert_eq!(refusal(refused).0, ErrorKind::MethodNotFound);
         return false;
@@ -146,7 +146,7 @@ async fn a_method_that_panics_fails_alone(binding: Binding) {
 
 async fn methods_know_their_caller_and_tenant(binding: Binding) {
     let world = World::with(binding, |it| agent(it).authenticate(Tokens::new().bearer("t", "alice"))).await;
-    if matches!(binding, Binding::InProcess | Binding::JsonRpc) {
+    if binding.has_own_methods() && binding.has_tenants() {
         let params = json!({"to": []});
         let nobody = world.service.call_method::<_, Counted>(CallContext::new(), "example/count", &params).await;
         assert_eq!(refusal(nobody).0, ErrorKind::Unauthenticated);

@@ -178,6 +178,7 @@ async fn wrong_pages_are_refused_by_name(binding: Binding) {
 }
 
 crate::over_all_bindings!(
+    if lists_tasks;
     an_empty_list_has_all_its_members,
     every_filter_applies_alone_and_with_others,
     pages_together_are_the_list,

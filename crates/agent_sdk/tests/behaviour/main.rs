@@ -17,29 +17,36 @@ mod send;
 mod streams;
 mod tenants;
 
-/// Makes a test of each scenario for each binding.
+/// Makes a test of each scenario for each binding. After `if`, scenarios of which a binding can say
+/// nothing name the method of [`Binding`](bindings::Binding) that tells which can.
 macro_rules! over_all_bindings {
-    ($($scenario:ident),* $(,)?) => {
-        mod in_process {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
-                super::$scenario($crate::bindings::Binding::InProcess).await;
-            })*
-        }
-        mod json_rpc {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
-                super::$scenario($crate::bindings::Binding::JsonRpc).await;
-            })*
-        }
-        mod http_json {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
-                super::$scenario($crate::bindings::Binding::HttpJson).await;
-            })*
-        }
-        mod grpc {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] async fn $scenario() {
-                super::$scenario($crate::bindings::Binding::Grpc).await;
-            })*
-        }
+    (if $can:ident; $($scenario:ident),* $(,)?) => {
+        $crate::over_all_bindings!(@each (if $can) ($($scenario),*));
     };
+    ($($scenario:ident),* $(,)?) => {
+        $crate::over_all_bindings!(@each () ($($scenario),*));
+    };
+    (@each $condition:tt $scenarios:tt) => {
+        mod in_process { $crate::over_all_bindings!(@tests InProcess $condition $scenarios); }
+        mod json_rpc { $crate::over_all_bindings!(@tests JsonRpc $condition $scenarios); }
+        mod http_json { $crate::over_all_bindings!(@tests HttpJson $condition $scenarios); }
+        mod grpc { $crate::over_all_bindings!(@tests Grpc $condition $scenarios); }
+        mod json_rpc_v03 { $crate::over_all_bindings!(@tests JsonRpcV03 $condition $scenarios); }
+        mod http_json_v03 { $crate::over_all_bindings!(@tests HttpJsonV03 $condition $scenarios); }
+        mod grpc_v03 { $crate::over_all_bindings!(@tests GrpcV03 $condition $scenarios); }
+    };
+    (@tests $binding:ident $condition:tt ($($scenario:ident),*)) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $scenario() {
+                let binding = $crate::bindings::Binding::$binding;
+                if $crate::over_all_bindings!(@can binding $condition) {
+                    super::$scenario(binding).await;
+                }
+            }
+        )*
+    };
+    (@can $binding:ident ()) => { true };
+    (@can $binding:ident (if $can:ident)) => { $binding.$can() };
 }
 pub(crate) use over_all_bindings;

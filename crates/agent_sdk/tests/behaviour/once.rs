@@ -22,8 +22,11 @@ async fn a_repeated_message_joins_what_the_first_began(binding: Binding) {
     let first = world.service.send_message(once(), request.clone()).await.unwrap();
     let again = world.service.send_message(once(), request.clone()).await.unwrap();
     assert_eq!(first, again);
-    let tasks = world.service.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap();
-    assert_eq!(tasks.total_size, 1);
+    let SendMessageResponse::Task(task) = &first else { panic!("a message") };
+    if binding.lists_tasks() {
+        let tasks = world.service.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap();
+        assert_eq!(tasks.total_size, 1);
+    }
 
     let mut other = request.clone();
     other.message.parts.push(Part::text("and more"));
@@ -32,13 +35,12 @@ async fn a_repeated_message_joins_what_the_first_began(binding: Binding) {
     assert_eq!(error.field_violations()[0].field, "message.messageId");
 
     let said = SendMessageRequest::new(world.to_skill("say", "hello"));
-    let first = world.service.send_message(once(), said.clone()).await.unwrap();
+    let answer = world.service.send_message(once(), said.clone()).await.unwrap();
     let again = world.service.send_message(once(), said).await.unwrap();
-    assert_eq!(first, again, "the same direct message, by its id");
+    assert_eq!(answer, again, "the same direct message, by its id");
 
     let SendMessageResponse::Task(new) = world.send_request(request).await.unwrap() else { panic!("a message") };
-    let tasks = world.service.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap();
-    assert_eq!(tasks.total_size, 2, "without the extension {} is another task", new.id);
+    assert_ne!(new.id, task.id, "without the extension it is another task");
     world.end().await;
 }
 
@@ -55,6 +57,10 @@ async fn messages_to_one_task_are_answered_one_after_the_other(binding: Binding)
 }
 
 async fn a_vanished_caller_leaves_the_work_to_be_done(binding: Binding) {
+    if !binding.lists_tasks() {
+        // Nobody would know the task.
+        return;
+    }
     let world = Arc::new(World::new(binding).await);
     let caller = tokio::spawn({
         let world = world.clone();
