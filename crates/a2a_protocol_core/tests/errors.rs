@@ -120,6 +120,20 @@ fn an_error_has_the_form_of_its_binding() {
 }
 
 #[test]
+fn of_many_faulty_fields_the_first_are_listed_and_the_others_counted() {
+    let faults = |count: usize| {
+        let fault = |index| FieldViolation { field: format!("parts[{index}]"), description: "is empty".to_owned() };
+        Error::violations((0..count).map(fault).collect())
+    };
+    assert!(faults(17).field_violations().iter().all(|violation| violation.description == "is empty"));
+    let error = faults(100_000);
+    let [told @ .., last] = error.field_violations() else { panic!("{error}") };
+    assert_eq!(told, &faults(16).field_violations()[..]);
+    assert_eq!((&*last.field, &*last.description), ("parts[16]", "is the first of 99984 more fields at fault"));
+    assert!(error.message().ends_with("; parts[16]: is the first of 99984 more fields at fault"));
+}
+
+#[test]
 fn faulty_fields_are_listed() {
     let violation = |field: &str, description: &str| FieldViolation {
         field: field.to_owned(),

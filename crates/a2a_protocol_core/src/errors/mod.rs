@@ -15,6 +15,9 @@ pub const CHALLENGE_METADATA: &str = "wwwAuthenticate";
 /// A description of a fault may quote what was received, but not all of it.
 const MAX_QUOTED_BYTES: usize = 500;
 
+/// How many fields at fault an error tells.
+const MAX_VIOLATIONS: usize = 17;
+
 /// A field of the request and what is wrong with it (`google.rpc.BadRequest.FieldViolation`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldViolation {
@@ -57,8 +60,16 @@ impl Error {
     }
 
     /// InvalidParams for these fields, at least one. Fields and descriptions of more than 500 bytes
-    /// are cut short: they quote what was received.
+    /// are cut short: they quote what was received. Of more than 17 fields, the last that is told
+    /// says how many there are: over gRPC all of it has to fit into headers.
     pub fn violations(mut violations: Vec<FieldViolation>) -> Self {
+        if violations.len() > MAX_VIOLATIONS {
+            let more = violations.len() - MAX_VIOLATIONS + 1;
+            violations.truncate(MAX_VIOLATIONS);
+            if let Some(last) = violations.last_mut() {
+                last.description = format!("is the first of {more} more fields at fault");
+            }
+        }
         let mut message = String::new();
         for violation in &mut violations {
             shorten(&mut violation.field);

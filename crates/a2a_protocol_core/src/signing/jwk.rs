@@ -89,10 +89,16 @@ impl JwkSet {
         let value: serde_json::Value =
             serde_json::from_str(text).map_err(|error| KeyError::new(format!("neither JSON nor PEM: {error}")))?;
         let read = match value.get("keys") {
-            Some(_) => serde_json::from_value(value),
-            None => serde_json::from_value(value).map(Jwk::into),
+            Some(_) => serde_path_to_error::deserialize(value),
+            None => serde_path_to_error::deserialize(value).map(Jwk::into),
         };
-        let set: Self = read.map_err(|error| KeyError::new(format!("no JSON Web Key Set: {error}")))?;
+        // The parser's message quotes what it has read, which may be the private part of a key.
+        let set: Self = read.map_err(|error| {
+            KeyError::new(match error.path().to_string() {
+                whole if whole == "." => "no JSON Web Key Set".to_owned(),
+                member => format!("no JSON Web Key Set: {member} is of another type"),
+            })
+        })?;
         match set.keys.iter().all(|key| !key.kty.is_empty()) {
             true => Ok(set),
             false => Err(KeyError::new("no JSON Web Key Set: kty is missing")),

@@ -152,8 +152,11 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What a PEM says it holds; nothing when the text is no PEM.
+/// What a PEM says it holds; nothing when the text is no PEM. Errors quote it, so it is only taken
+/// for one if it looks like one: a line break that is missing would make the key a part of it.
 pub(super) fn label(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("-----BEGIN ")?;
-    rest.split_once("-----").map(|(label, _)| label)
+    let (label, _) = rest.split_once("-----")?;
+    let is_plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b' ';
+    (label.len() <= 32 && label.bytes().all(is_plain)).then_some(label)
 }

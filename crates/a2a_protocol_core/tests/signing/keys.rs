@@ -63,12 +63,18 @@ fn what_is_no_key_is_refused_without_quoting_it() {
         ),
         (golden("es256.pub.pem"), "the PEM holds no private key but a PUBLIC KEY"),
         (golden("rs256.pem"), "the PEM holds no private key of P-256 or Ed25519"),
+        // All of the key would be in the name of what it is.
+        (golden("es256.pem").replacen("PRIVATE KEY-----", "PRIVATE KEY", 1), "neither a PEM nor a JSON Web Key"),
     ] {
         assert_eq!(SigningKey::read(&text).unwrap_err().to_string(), expected);
     }
     for (text, expected) in [
         (golden("es256.pem"), "the PEM holds no public key but a PRIVATE KEY"),
-        (r#"{"keys": 1}"#.to_owned(), "no JSON Web Key Set: invalid type: integer `1`, expected a sequence"),
+        (r#"{"keys": 1}"#.to_owned(), "no JSON Web Key Set: keys is of another type"),
+        (
+            json!({"keys": [{"kty": "EC", "nbf": secret}]}).to_string(),
+            "no JSON Web Key Set: keys[0].nbf is of another type",
+        ),
         ("{}".to_owned(), "no JSON Web Key Set: kty is missing"),
     ] {
         assert_eq!(JwkSet::read(&text).unwrap_err().to_string(), expected);
