@@ -8,6 +8,8 @@
 
 mod client;
 mod convert;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod proto;
 mod server;
 mod status;

@@ -1,38 +1,43 @@
 //! What a server reads.
 
-use a2a_protocol_core::{Call, Error, ProtocolVersion, extensions, http_json};
+use a2a_protocol_core::{Error, ErrorKind, JsonDialect, ProtocolVersion, extensions, http_json};
 use protocol_transport_core::{
     depth,
     jsonrpc::{self, Entry, Id, Incoming},
 };
 use serde_json::Value;
 
-use crate::same_error;
+use crate::{named, same_call, same_error};
 
-pub(crate) fn json_rpc(data: &[u8]) {
+pub(crate) fn json_rpc(dialect: JsonDialect, data: &[u8]) {
     match jsonrpc::parse(data, 8) {
-        Ok(Incoming::Single(entry)) => answer(entry),
-        Ok(Incoming::Batch(entries)) => entries.into_iter().for_each(answer),
+        Ok(Incoming::Single(entry)) => answer(dialect, entry),
+        Ok(Incoming::Batch(entries)) => entries.into_iter().for_each(|entry| answer(dialect, entry)),
         Err(error) => refuse(&Id::NULL, error),
     }
 }
 
-fn answer(entry: Entry<'_>) {
+fn answer(dialect: JsonDialect, entry: Entry<'_>) {
     let request = match entry {
         Ok(request) => request,
         Err(rejected) => return refuse(&rejected.id, rejected.error),
     };
-    match Call::from_json_rpc(&request.method, request.params) {
+    match dialect.read_json_rpc(&request.method, request.params) {
         Ok(call) => {
             if let Err(error) = call.validate() {
-                assert!(!error.field_violations().is_empty(), "a fault names its field");
+                assert_eq!(dialect, JsonDialect::V1_0, "0.3 is checked where it is read");
+                named(&error);
             }
-            let params = serde_json::value::to_raw_value(&call).expect("what was read can be written");
-            let again = Call::from_json_rpc(&call.name(), Some(&params)).expect("and read again");
+            let params = match dialect.params(&call) {
+                Ok(params) => serde_json::value::to_raw_value(&params).expect("what was read can be written"),
+                Err(error) if dialect == JsonDialect::V1_0 => panic!("{error}"),
+                Err(_) => return,
+            };
+            let again = dialect.read_json_rpc(&dialect.method_name(&call), Some(&params)).expect("and read again");
             same_call(&again, &call);
         }
         Err(error) => {
-            assert_eq!(error.field_violations().len(), 1, "{error}: what is JSON is the fault of a field");
+            named(&error);
             refuse(&request.id.unwrap_or(Id::NULL), error.to_json_rpc());
         }
     }
@@ -46,20 +51,28 @@ fn refuse(id: &Id<'_>, error: jsonrpc::Error) {
     same_error(&Error::from_json_rpc(read), &Error::from_json_rpc(error));
 }
 
-pub(crate) fn http_json(data: &[u8]) {
+pub(crate) fn http_json(dialect: JsonDialect, data: &[u8]) {
+    let route = if dialect == JsonDialect::V1_0 { http_json::route } else { http_json::route_v03 };
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (head, body) = text.split_once('\n').unwrap_or((text, ""));
     let (verb, target) = head.split_once(' ').unwrap_or(("GET", head));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let Ok(route) = http_json::route(verb, path) else { return };
-    let Ok(call) = route.call(query, body) else { return };
-    assert_eq!(call.method(), Some(route.method));
-    let _ = call.validate();
-    let Ok(written) = http_json::write(&call) else { return };
+    let Ok(found) = route(verb, path) else { return };
+    let call = match found.call(query, body) {
+        Ok(call) => call,
+        Err(error) if error.kind() == ErrorKind::ParseError => return,
+        Err(error) => return named(&error),
+    };
+    assert_eq!(call.method(), Some(found.method));
+    if let Err(error) = call.validate() {
+        assert_eq!(dialect, JsonDialect::V1_0, "0.3 is checked where it is read");
+        named(&error);
+    }
+    let Ok(written) = http_json::write_in(dialect, &call) else { return };
     let (path, query) = written.target.split_once('?').unwrap_or((&written.target, ""));
-    let route = http_json::route(written.verb, path).expect("what is written has a route");
+    let found = route(written.verb, path).expect("what is written has a route");
     let body = String::from_utf8(written.body.unwrap_or_default()).expect("JSON is UTF-8");
-    same_call(&route.call(query, &body).expect("what is written can be read"), &call);
+    same_call(&found.call(query, &body).expect("what is written can be read"), &call);
 }
 
 pub(crate) fn depth(data: &[u8]) {
@@ -90,10 +103,4 @@ pub(crate) fn service_parameters(data: &[u8]) {
     }
     let requested = extensions::parse(lines.next().unwrap_or_default());
     assert_eq!(extensions::parse(&requested.join(", ")), requested);
-}
-
-/// As text: the parameters of an agent's own method may hold numbers that no `Value` can.
-fn same_call(one: &Call, other: &Call) {
-    let json = |call: &Call| serde_json::to_string(call).expect("a call can be written");
-    assert_eq!(json(one), json(other));
 }

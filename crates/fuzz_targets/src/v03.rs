@@ -1,12 +1,12 @@
 //! Version 0.3, in either of its forms.
 
 use a2a_protocol_core::{
-    AgentCard, Error, InDialect, JsonDialect, ListTaskPushNotificationConfigsResponse, ListTasksResponse, Method,
+    AgentCard, InDialect, JsonDialect, ListTaskPushNotificationConfigsResponse, ListTasksResponse, Method,
     SendMessageResponse, Spoken, StreamResponse, Task, TaskPushNotificationConfig, v03,
 };
 use serde_json::value::RawValue;
 
-use crate::same_error;
+use crate::{named, same_error};
 
 pub(crate) fn v03(data: &[u8]) {
     let Some((form, json)) = data.split_first() else { return };
@@ -44,8 +44,4 @@ fn requests(params: &RawValue) {
             Err(error) => named(&error),
         }
     }
-}
-
-fn named(error: &Error) {
-    assert!(!error.field_violations().is_empty(), "{error}");
 }

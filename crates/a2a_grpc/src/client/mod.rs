@@ -5,6 +5,9 @@ mod target;
 mod tls;
 mod v03_remote;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use remote::invalid;
+
 use std::sync::Arc;
 
 use a2a_app_ports::{AgentService, ConnectOptions, Connector};

@@ -123,7 +123,7 @@ fn stream(answered: Result<Response<Streaming<v1::StreamResponse>>, Status>) -> 
     })))
 }
 
-fn invalid(fault: Fault) -> Error {
+pub(crate) fn invalid(fault: Fault) -> Error {
     let colon = if fault.field.is_empty() { "" } else { ": " };
     Error::new(
         ErrorKind::InvalidAgentResponse,
