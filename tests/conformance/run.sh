@@ -68,10 +68,10 @@ acts() { # pass
 
 tck03() { # category
   printf '\n== TCK 0.3.x, %s\n' "$1"
-  (cd "$suites/tck-0.3.x" && TCK_STREAMING_TIMEOUT=5.0 .venv/bin/python run_tck.py --sut-url "$url" \
+  (cd "$suites/tck-0.3.x" && PYTEST_ADDOPTS=-rfExXs TCK_STREAMING_TIMEOUT=5.0 .venv/bin/python run_tck.py --sut-url "$url" \
     --category "$1" --transports jsonrpc) >"$out/tck03-$1.log" 2>&1
   local result=$?
-  grep -aE '^(FAILED|ERROR|SKIPPED|=+ .* in )' "$out/tck03-$1.log"
+  grep -aE '^(FAILED |ERROR tests|SKIPPED|XFAIL|XPASS|[0-9]+ (passed|failed).* in )' "$out/tck03-$1.log"
   return $result
 }
 
