@@ -56,7 +56,8 @@ tck() { # name of the run, options of pytest
       --sut-host="$url" --webhook-host=127.0.0.1 --compatibility-report="$out/tck-$name" --tb=short -q -rfExXs "$@"
   ) >"$out/tck-$name.log" 2>&1
   local result=$?
-  sed -n '/short test summary/,$p' "$out/tck-$name.log"
+  sed -n '/short test summary/,$p' "$out/tck-$name.log" | sed '$d'
+  tail -n 1 "$out/tck-$name.log"
   return $result
 }
 
