@@ -337,11 +337,7 @@ impl Client {
         let (binding, id) = (*binding, self.0.next_id.fetch_add(1, Ordering::Relaxed));
         let mut request = binding.request(endpoint, call, id)?;
         let headers = request.headers_mut();
-        for (name, value) in forwardable(&context.headers) {
-            if let Some(name) = name {
-                headers.insert(name, value);
-            }
-        }
+        headers.extend(forwardable(&context.headers));
         for (name, value) in &self.0.headers {
             headers.insert(name, value.clone());
         }

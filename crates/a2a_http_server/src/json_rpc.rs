@@ -21,6 +21,8 @@ use crate::{
     stream_body::{Framing, Source},
 };
 
+/// An agent with more pages than this for one task does not come to an end.
+const MAX_CONFIG_PAGES: usize = 100;
 /// What most replies fit into, in bytes.
 const REPLY_CAPACITY: usize = 512;
 
@@ -216,7 +218,7 @@ async fn push_configs(
     only_first: bool,
 ) -> Result<Reply, Error> {
     let mut all = ListTaskPushNotificationConfigsResponse::default();
-    loop {
+    for _ in 0..MAX_CONFIG_PAGES {
         let call = Call::ListTaskPushNotificationConfigs(request.clone());
         let Reply::PushConfigs(page) = server.answer(context.clone(), call).await? else {
             return Err(Error::internal("a reply of another kind passed the check"));
@@ -231,6 +233,7 @@ async fn push_configs(
         }
         request.page_token = Some(page.next_page_token);
     }
+    Err(Error::new(ErrorKind::InvalidAgentResponse, "the list of push notification configurations has no end"))
 }
 
 fn no_stream_in_batch(method: &str) -> Error {

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Presented, Reply};
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Reply};
 use a2a_http_client::Client;
-use a2a_protocol_core::{AgentCard, Call, Error, SecurityScheme};
-use http::{HeaderMap, HeaderName, header};
+use a2a_protocol_core::{AgentCard, Call, Error, ErrorKind, ProtocolVersion, SecurityScheme};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::Agent;
 
@@ -17,7 +17,7 @@ use crate::Agent;
 #[derive(Clone, Debug)]
 pub struct Relay {
     client: Client,
-    credentials: Arc<[HeaderName]>,
+    credentials: Arc<[Place]>,
     /// The card that is served: the extended one names the same interfaces.
     card: CardHandle,
 }
@@ -26,7 +26,7 @@ impl Relay {
     /// An agent that relays to this one. Its card is the other's, but for the interfaces, which it
     /// has of its own, and the signatures, which would not hold for them.
     pub fn to(client: Client) -> Agent {
-        let credentials = credential_headers(client.card()).into();
+        let credentials = places(client.card()).into();
         let (card, handle) = (without_place(client.card()), CardHandle::default());
         let relay = Self { client, credentials, card: handle.clone() };
         Agent::of_service(card, Arc::new(relay)).card_handle(&handle)
@@ -35,21 +35,40 @@ impl Relay {
     /// What goes to the other agent with a call.
     fn context(&self, mut context: CallContext) -> CallContext {
         if let Some(presented) = context.presented.take() {
-            context.headers.extend(self.credentials(&presented));
+            self.credentials.iter().for_each(|place| place.copy(&presented.headers, &mut context.headers));
         }
         context
     }
 
-    fn credentials(&self, presented: &Presented) -> HeaderMap {
-        let values =
-            self.credentials.iter().filter_map(|name| Some((name.clone(), presented.headers.get(name)?.clone())));
-        values.collect()
+    /// Refuses what would not mean there what it means here.
+    fn check(&self, context: &CallContext, call: &Call) -> Result<(), Error> {
+        let there = self.client.interface();
+        if let (Some(one), Some(named)) = (&there.tenant, call.tenant())
+            && one != named
+        {
+            return Err(Error::invalid("tenant", "the agent behind this one is of one tenant, and calls name none"));
+        }
+        let configures = match call {
+            Call::CreateTaskPushNotificationConfig(_) => true,
+            Call::SendMessage(request) | Call::SendStreamingMessage(request) => request
+                .configuration
+                .as_ref()
+                .is_some_and(|configuration| configuration.task_push_notification_config.is_some()),
+            _ => false,
+        };
+        if configures && ProtocolVersion::parse(&there.protocol_version) != Some(context.version) {
+            let (here, there) = (context.version, &there.protocol_version);
+            let text = format!("a webhook of version {here} would be told in {there}, which the agent behind speaks");
+            return Err(Error::new(ErrorKind::UnsupportedOperation, text));
+        }
+        Ok(())
     }
 }
 
 impl AgentService for Relay {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(async move {
+            self.check(&context, &call)?;
             Ok(match self.client.handle(self.context(context), call).await? {
                 Reply::Card(card) => {
                     let mut card = without_place(&card);
@@ -69,18 +88,91 @@ fn without_place(card: &AgentCard) -> AgentCard {
     card
 }
 
-/// The headers in which a card asks for credentials.
-fn credential_headers(card: &AgentCard) -> Vec<HeaderName> {
-    let header_of = |scheme: &SecurityScheme| match scheme {
-        SecurityScheme::ApiKey(key) if key.location.eq_ignore_ascii_case("header") => key.name.parse().ok(),
-        SecurityScheme::ApiKey(key) if key.location.eq_ignore_ascii_case("cookie") => Some(header::COOKIE),
-        SecurityScheme::HttpAuth(_) | SecurityScheme::OAuth2(_) | SecurityScheme::OpenIdConnect(_) => {
-            Some(header::AUTHORIZATION)
+/// Where a card asks for a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Header(HeaderName),
+    /// The cookie of this name; others are not the agent's.
+    Cookie(String),
+}
+
+impl Place {
+    fn of(scheme: &SecurityScheme) -> Option<Self> {
+        match scheme {
+            SecurityScheme::ApiKey(key) if key.location.eq_ignore_ascii_case("header") => {
+                key.name.parse().ok().map(Self::Header)
+            }
+            SecurityScheme::ApiKey(key) if key.location.eq_ignore_ascii_case("cookie") => {
+                Some(Self::Cookie(key.name.clone()))
+            }
+            SecurityScheme::HttpAuth(_) | SecurityScheme::OAuth2(_) | SecurityScheme::OpenIdConnect(_) => {
+                Some(Self::Header(header::AUTHORIZATION))
+            }
+            _ => None,
         }
-        _ => None,
-    };
-    let mut names: Vec<HeaderName> = card.security_schemes.values().filter_map(header_of).collect();
-    names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
-    names.dedup();
-    names
+    }
+
+    /// Copies what is there, as often as it is there: which one counts, the agent decides.
+    fn copy(&self, from: &HeaderMap, to: &mut HeaderMap) {
+        match self {
+            Self::Header(name) => from.get_all(name).iter().for_each(|value| {
+                to.append(name.clone(), value.clone());
+            }),
+            Self::Cookie(name) => {
+                let lines = from.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+                let pairs = lines.flat_map(|line| line.split(';')).map(str::trim);
+                let named = pairs.filter(|pair| pair.split_once('=').is_some_and(|(known, _)| known == name));
+                for value in named.filter_map(|pair| HeaderValue::from_str(pair).ok()) {
+                    to.append(header::COOKIE, value);
+                }
+            }
+        }
+    }
+}
+
+/// The places in which a card asks for credentials, each once.
+fn places(card: &AgentCard) -> Vec<Place> {
+    let mut places = Vec::new();
+    for place in card.security_schemes.values().filter_map(Place::of) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_taken_from_where_the_card_asks_for_them_and_nothing_else() {
+        let card: AgentCard = serde_json::from_str(
+            r#"{"securitySchemes":{
+                "key":{"apiKeySecurityScheme":{"location":"header","name":"X-Key"}},
+                "sid":{"apiKeySecurityScheme":{"location":"cookie","name":"sid"}},
+                "query":{"apiKeySecurityScheme":{"location":"query","name":"key"}},
+                "one":{"httpAuthSecurityScheme":{"scheme":"Bearer"}},
+                "two":{"openIdConnectSecurityScheme":{"openIdConnectUrl":"https://h"}}}}"#,
+        )
+        .unwrap();
+        let mut presented = HeaderMap::new();
+        for (name, value) in [
+            ("x-key", "a"),
+            ("x-key", "b"),
+            ("cookie", "sid=1; session=SECRET"),
+            ("cookie", "other=SECRET; sid=2"),
+            ("authorization", "Bearer t"),
+            ("x-other", "SECRET"),
+        ] {
+            presented.append(name, value.parse().unwrap());
+        }
+        let mut passed = HeaderMap::new();
+        places(&card).iter().for_each(|place| place.copy(&presented, &mut passed));
+        let mut passed: Vec<_> = passed.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        passed.sort_unstable();
+        let expected =
+            [("authorization", "Bearer t"), ("cookie", "sid=1"), ("cookie", "sid=2"), ("x-key", "a"), ("x-key", "b")];
+        assert_eq!(passed, expected);
+    }
 }

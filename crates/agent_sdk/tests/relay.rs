@@ -11,11 +11,13 @@ use std::{sync::Arc, time::Duration};
 use agent_sdk::{
     Relay, Tokens,
     client::{HttpTransport, native::Reqwest},
+    client_builder,
     ports::{BoxFuture, Reply},
     prelude::*,
     protocol::{
         AgentCard, AgentInterface, Call, Error, ErrorKind, GetExtendedAgentCardRequest, InDialect, JsonDialect,
         ListTasksRequest, SendMessageRequest, SendMessageResponse, Spoken, StreamEvent, StreamResponse,
+        TaskPushNotificationConfig,
     },
 };
 use futures::StreamExt as _;
@@ -62,7 +64,7 @@ impl Served {
     }
 
     async fn client(&self, binding: &str) -> Client {
-        agent_sdk::client_builder().prefer([binding]).idempotent_sends(false).connect(&self.url).await.unwrap()
+        client_builder().prefer([binding]).idempotent_sends(false).connect(&self.url).await.unwrap()
     }
 
     async fn end(self) {
@@ -132,6 +134,39 @@ async fn tenants_stay_apart_behind_a_relay() {
     let id: Arc<str> = task.task().unwrap().id.clone();
     assert_eq!(acme.task(id.clone()).get().await.unwrap().status.state, TaskState::Completed);
     assert_eq!(other.task(id).get().await.unwrap_err().kind(), ErrorKind::TaskNotFound);
+    relay.end().await;
+    agent.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_would_mean_something_else_behind_a_relay_is_refused() {
+    let agent = Served::new(teller()).await;
+    let of_acme = {
+        let client = agent.client("JSONRPC").await;
+        let mut card = AgentCard::clone(client.card());
+        card.supported_interfaces = vec![client.interface().clone()];
+        card.supported_interfaces[0].tenant = Some("acme".to_owned());
+        Client::builder().with_card(card, None).unwrap()
+    };
+    let relay = Served::new(Relay::to(of_acme)).await;
+    let client = relay.client("HTTP+JSON").await;
+    assert!(client.send("hello").await.is_ok());
+    let mut request = SendMessageRequest::new(client.message("hello"));
+    request.tenant = Some("bob".to_owned());
+    let refused = client.send_message(CallContext::new(), request).await.unwrap_err();
+    assert_eq!(refused.field_violations()[0].field, "tenant");
+
+    // A webhook of 0.3 cannot read what an agent of 1.0 tells it.
+    let older = client_builder().protocol_version("0.3");
+    let mut card = AgentCard::clone(client.card());
+    card.capabilities.push_notifications = Some(true);
+    card.supported_interfaces = vec![client.interface().clone()];
+    card.supported_interfaces[0].protocol_version = "0.3".to_owned();
+    let older = older.with_card(card, None).unwrap();
+    let mut config = TaskPushNotificationConfig::default();
+    (config.task_id, config.url) = (Some("t".to_owned()), "https://hook.example/".to_owned());
+    let refused = older.create_task_push_notification_config(CallContext::new(), config).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::UnsupportedOperation);
     relay.end().await;
     agent.end().await;
 }
