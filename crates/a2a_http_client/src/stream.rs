@@ -52,7 +52,7 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
         call,
         connection: None,
         standing: None,
-        greeting: None,
+        first: None,
         task_id,
         last_event_id,
         last_sequence: None,
@@ -175,7 +175,9 @@ impl Connection {
 /// A connection that was just made.
 pub(crate) struct Opened {
     pub(crate) source: Source,
-    /// What the stream has to begin with, because the agent may not send it.
+    /// What the stream begins with: the client has it already.
+    pub(crate) first: Option<Arc<StreamEvent>>,
+    /// The task that this is, if the client has asked for it because the agent may not send it.
     pub(crate) standing: Option<Arc<Task>>,
 }
 
@@ -188,8 +190,8 @@ struct Watch {
     connection: Option<Source>,
     /// The task as the client has asked for it, as long as the agent has not sent it.
     standing: Option<Arc<Task>>,
-    /// The same, until the stream has begun with it.
-    greeting: Option<Arc<Task>>,
+    /// What the stream begins with, ahead of this connection.
+    first: Option<Arc<StreamEvent>>,
     task_id: Option<Arc<str>>,
     /// After which event to resume, as the agent wrote it.
     last_event_id: Option<String>,
@@ -213,7 +215,7 @@ struct Watch {
 impl Watch {
     fn install(&mut self, opened: Opened) {
         self.connection = Some(opened.source);
-        self.greeting.clone_from(&opened.standing);
+        self.first = opened.first;
         self.standing = opened.standing;
     }
 
@@ -226,8 +228,11 @@ impl Watch {
                 self.standing.take()?;
                 return self.rest().await.transpose().map(|last| last.map(Arc::new));
             }
-            if let Some(task) = self.greeting.take() {
-                return self.take(Arc::new(StreamEvent::new(None, StreamResponse::Task(task)))).map(Ok);
+            if let Some(event) = self.first.take() {
+                match self.take(event) {
+                    Some(event) => return Some(Ok(event)),
+                    None => continue,
+                }
             }
             let end = match &mut self.connection {
                 Some(connection) => match connection.next().await {

@@ -1,20 +1,24 @@
 //! What agents of version 0.3 do not do of themselves.
 //!
-//! A subscription need not begin with the task as it stands there, and an ended task is refused with
-//! one of several errors, or by breaking the stream off. So the client asks for the task first, which
-//! the stream then begins with, and refuses an ended one as version 1.0 does. A history length of 0 is
-//! none to them, so that the client has to cut off what it did not ask for.
+//! An error in place of a stream may be an event of one: the first event is waited for. A subscription
+//! need not begin with the task as it stands, and an ended task is refused with one of several errors,
+//! or by breaking the stream off: the client asks for the task first, which the stream then begins
+//! with, and refuses an ended one as version 1.0 does. A history length of 0 is none: the client cuts
+//! off what it did not ask for.
 
 use std::sync::Arc;
 
 use a2a_app_ports::{CallContext, Reply};
-use a2a_protocol_core::{Call, Error, ErrorKind, GetTaskRequest, ProtocolVersion, SendMessageResponse, Task};
+use a2a_protocol_core::{
+    Call, Error, ErrorKind, GetTaskRequest, ProtocolVersion, SendMessageResponse, StreamEvent, StreamResponse,
+    SubscribeToTaskRequest, Task,
+};
 
 use crate::{
-    Client,
+    Client, TransportError,
     binding::invalid,
     retry::{Failure, FailureKind},
-    stream::Opened,
+    stream::{End, Opened},
 };
 
 impl Client {
@@ -25,18 +29,39 @@ impl Client {
         call: &Call,
         last_event_id: Option<&str>,
     ) -> Result<Opened, Failure> {
-        let request = match call {
+        if self.version() == ProtocolVersion::V1_0 {
+            return Ok(Opened { source: self.watch(context, call, last_event_id).await?, first: None, standing: None });
+        }
+        match call {
             // Whoever numbers its events begins with the task, too.
-            Call::SubscribeToTask(request) if self.version() == ProtocolVersion::V0_3 && last_event_id.is_none() => {
-                request
+            Call::SubscribeToTask(request) if last_event_id.is_none() => self.subscribe(context, call, request).await,
+            _ => {
+                let mut source = self.watch(context, call, last_event_id).await?;
+                let first = match source.next().await {
+                    Ok(event) => event,
+                    Err(End::Error(error)) => return Err(error.into()),
+                    Err(End::Cut(error)) => return Err(error.into()),
+                    Err(End::Clean) => return Err(TransportError::broken("the stream ended without an event").into()),
+                };
+                Ok(Opened { source, first: Some(first), standing: None })
             }
-            _ => return Ok(Opened { source: self.watch(context, call, last_event_id).await?, standing: None }),
-        };
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        context: &CallContext,
+        call: &Call,
+        request: &SubscribeToTaskRequest,
+    ) -> Result<Opened, Failure> {
         let mut get = Call::GetTask(GetTaskRequest::new(&*request.id));
         get.set_tenant(request.tenant.clone());
         let task = self.unended(context, &get).await?;
         match self.watch(context, call, None).await {
-            Ok(source) => Ok(Opened { source, standing: Some(task) }),
+            Ok(source) => {
+                let first = Some(StreamEvent::new(None, StreamResponse::Task(task.clone())).into());
+                Ok(Opened { source, first, standing: Some(task) })
+            }
             Err(failure) => {
                 if matches!(failure.kind, FailureKind::Answered(_)) {
                     // It may have ended in the meantime.

@@ -262,6 +262,13 @@ async fn streams_are_understood_in_both_bindings() {
 }
 
 #[tokio::test]
+async fn an_error_in_place_of_a_stream_is_the_calls() {
+    let (_server, client) = agent("JSONRPC", [error_event(-32602)]).await;
+    let error = client.send_streaming_message(CallContext::new(), hello()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::InvalidParams);
+}
+
+#[tokio::test]
 async fn a_subscription_begins_and_ends_with_the_task() {
     let (server, client) = agent(
         "JSONRPC",

@@ -70,7 +70,7 @@ impl Binding {
 
     /// Whether every stream ends when its task waits for input: in 0.3 that update is the final one.
     pub(crate) fn ends_streams_at_questions(self) -> bool {
-        matches!(self, Self::JsonRpcV03 | Self::HttpJsonV03)
+        self.is_v03()
     }
 
     /// Whether events have sequence ids. gRPC has no place for them.
