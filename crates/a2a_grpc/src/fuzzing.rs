@@ -138,7 +138,11 @@ pub fn write_event(version: ProtocolVersion, event: &StreamResponse) -> Option<V
 /// Reads the status of trailers as the client does; `None` if there is none.
 pub fn read_status(version: ProtocolVersion, trailers: &HeaderMap) -> Option<Error> {
     let status = Status::from_header_map(trailers)?;
-    Some(if version == ProtocolVersion::V0_3 { v03::status::to_error(&status) } else { status::to_error(&status) })
+    Some(if version == ProtocolVersion::V0_3 {
+        v03::status::to_error(&status, Method::CancelTask)
+    } else {
+        status::to_error(&status)
+    })
 }
 
 /// Writes an error as the server does; `None` for what headers cannot hold.

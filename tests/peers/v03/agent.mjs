@@ -3,11 +3,13 @@
 
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import express from 'express';
 import { AGENT_CARD_PATH } from '@a2a-js/sdk';
 import { DefaultRequestHandler, InMemoryTaskStore } from '@a2a-js/sdk/server';
 import { agentCardHandler, jsonRpcHandler, restHandler, UserBuilder } from '@a2a-js/sdk/server/express';
+import { A2AService, grpcService } from '@a2a-js/sdk/server/grpc';
 
 const text = (value) => [{ kind: 'text', text: value }];
 
@@ -88,14 +90,17 @@ class PeerAgent {
   };
 }
 
-const card = (base) => ({
+const card = (base, grpcAddress) => ({
   name: 'JavaScript peer',
   description: 'Test agent on the official JavaScript SDK, v0.3',
   version: '1.0.0',
   protocolVersion: '0.3.0',
   url: `${base}/`,
   preferredTransport: 'JSONRPC',
-  additionalInterfaces: [{ url: `${base}/rest`, transport: 'HTTP+JSON' }],
+  additionalInterfaces: [
+    { url: `${base}/rest`, transport: 'HTTP+JSON' },
+    { url: grpcAddress, transport: 'GRPC' },
+  ],
   capabilities: { streaming: true, pushNotifications: true },
   defaultInputModes: ['text/plain'],
   defaultOutputModes: ['text/plain'],
@@ -105,11 +110,15 @@ const card = (base) => ({
 const { values } = parseArgs({ options: { port: { type: 'string', default: '0' } } });
 const app = express();
 const server = createServer(app);
+const grpcServer = new Server();
+const grpcPort = await promisify(grpcServer.bindAsync).call(grpcServer, '127.0.0.1:0', ServerCredentials.createInsecure());
 server.listen(Number(values.port), '127.0.0.1', () => {
   // Routes follow the listening socket, because the card has to name the real port.
   const base = `http://127.0.0.1:${server.address().port}`;
-  const requestHandler = new DefaultRequestHandler(card(base), new InMemoryTaskStore(), new PeerAgent());
+  const agentCard = card(base, `127.0.0.1:${grpcPort}`);
+  const requestHandler = new DefaultRequestHandler(agentCard, new InMemoryTaskStore(), new PeerAgent());
   const userBuilder = UserBuilder.noAuthentication;
+  grpcServer.addService(A2AService, grpcService({ requestHandler, userBuilder }));
   app.use(`/${AGENT_CARD_PATH}`, agentCardHandler({ agentCardProvider: requestHandler }));
   app.use('/rest', restHandler({ requestHandler, userBuilder }));
   app.use('/', jsonRpcHandler({ requestHandler, userBuilder }));

@@ -1,6 +1,6 @@
 // Checks an agent that behaves as agent.py describes, with the official JavaScript client of v0.3.
 //
-//     node client.mjs BASE_URL --binding jsonrpc|rest [--skip NAME,... | --only NAME]
+//     node client.mjs BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,... | --only NAME]
 //
 // The names and the expectations are those of client.py beside it.
 
@@ -17,20 +17,22 @@ import {
   TaskNotCancelableError,
   TaskNotFoundError,
 } from '@a2a-js/sdk/client';
+import { GrpcTransportFactory } from '@a2a-js/sdk/client/grpc';
 
-const BINDINGS = { jsonrpc: 'JSONRPC', rest: 'HTTP+JSON' };
+const BINDINGS = { jsonrpc: 'JSONRPC', rest: 'HTTP+JSON', grpc: 'GRPC' };
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { binding: { type: 'string' }, skip: { type: 'string', default: '' }, only: { type: 'string' } },
 });
 const [url] = positionals;
 if (!url || !BINDINGS[values.binding]) {
-  console.error('usage: client.mjs BASE_URL --binding jsonrpc|rest [--skip NAME,... | --only NAME]');
+  console.error('usage: client.mjs BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,... | --only NAME]');
   process.exit(2);
 }
 
 const card = await AgentCardResolver.default.resolve(url);
-const transports = [values.binding === 'rest' ? new RestTransportFactory() : new JsonRpcTransportFactory()];
+const Transport = { jsonrpc: JsonRpcTransportFactory, rest: RestTransportFactory, grpc: GrpcTransportFactory }[values.binding];
+const transports = [new Transport()];
 const client = await new ClientFactory({ transports }).createFromAgentCard(card);
 
 const equal = (got, want, what) => assert.deepEqual(got, want, `${what}: got ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
@@ -83,7 +85,9 @@ const checks = {
     assert(card.name && card.capabilities.streaming, 'name or streaming is missing');
     const offers = [{ transport: card.preferredTransport, url: card.url }, ...(card.additionalInterfaces ?? [])];
     const ours = offers.find((offer) => offer.transport === BINDINGS[values.binding]);
-    assert(ours?.url.startsWith('http://'), `no absolute url for ${values.binding}`);
+    // A gRPC address is host:port.
+    const start = values.binding === 'grpc' ? '127.0.0.1:' : 'http://';
+    assert(ours?.url.startsWith(start), `no absolute url for ${values.binding}`);
     assert(card.protocolVersion.startsWith('0.3'), `protocolVersion ${card.protocolVersion}`);
   },
 
@@ -122,8 +126,8 @@ const checks = {
     const chunks = of(events, 'artifact-update');
     equal(chunks.map((u) => texts(u.artifact.parts)), range(count, (i) => `chunk ${i} `), 'chunks');
     equal(new Set(chunks.map((u) => u.artifact.artifactId)).size, 1, 'number of artifact ids');
-    // Over HTTP+JSON the SDK itself loses them.
-    if (values.binding !== 'rest') equal(chunks.map((u) => Boolean(u.append)), range(count, (i) => i > 0), 'append flags');
+    // From protobuf the SDK itself loses them.
+    if (values.binding === 'jsonrpc') equal(chunks.map((u) => Boolean(u.append)), range(count, (i) => i > 0), 'append flags');
     equal(chunks.map((u) => Boolean(u.lastChunk)), range(count, (i) => i === count - 1), 'lastChunk flags');
     const stored = await get(events[0].id);
     equal(artifactText(stored), range(count, (i) => `chunk ${i} `).join(''), 'stored artifact');

@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, EventStream, Reply};
-use a2a_protocol_core::{
-    Call, Error, GetTaskRequest, Method, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, Task,
-};
-use futures::{StreamExt, stream};
+use a2a_protocol_core::{Call, Error, Method, ProtocolVersion, StreamEvent};
+use futures::{StreamExt, TryFutureExt, stream};
 use http::uri::PathAndQuery;
 use prost_reflect::DynamicMessage;
 use tonic::{Request, Response, Status, Streaming, client::Grpc};
@@ -27,29 +25,24 @@ impl Remote03 {
         let mut request = Request::new(operation.write_request(&call)?);
         *request.metadata_mut() = metadata(&context, ProtocolVersion::V0_3)?;
         let path = PathAndQuery::try_from(operation.path()).map_err(Error::internal)?;
-        let codec = operation.replies();
+        let (codec, method) = (operation.replies(), operation.method);
         let mut agent = Grpc::new(self.0.channel()).max_decoding_message_size(MAX_MESSAGE);
-        agent.ready().await.map_err(|error| status::to_error(&Status::from_error(error.into())))?;
-        if operation.method.is_streaming() {
-            let is_subscription = operation.method == Method::SubscribeToTask;
-            let opening = async move { agent.server_streaming(request, path, codec).await.map(events) };
-            let mut opening = Box::pin(opening);
-            let opened = if is_subscription {
+        agent.ready().await.map_err(|error| status::to_error(&Status::from_error(error.into()), method))?;
+        if method.is_streaming() {
+            let opening = async move { agent.server_streaming(request, path, codec).await };
+            let mut opening = Box::pin(opening.map_ok(move |messages| events(messages, method)));
+            let opened = if method == Method::SubscribeToTask {
                 match tokio::time::timeout(HEAD, &mut opening).await {
                     Ok(opened) => opened,
-                    Err(_) => return Ok(Reply::Stream(unopened(opening))),
+                    Err(_) => return Ok(Reply::Stream(unopened(opening, method))),
                 }
             } else {
                 opening.await
             };
-            return opened.map(Reply::Stream).map_err(|status| status::to_error(&status));
+            return opened.map(Reply::Stream).map_err(|status| status::to_error(&status, method));
         }
-        let message = agent.unary(request, path, codec).await.map_err(|status| status::to_error(&status))?;
-        let mut reply = operation.read_reply(&message.into_inner())?;
-        if wants_no_history(&call) {
-            forget_history(&mut reply);
-        }
-        Ok(reply)
+        let message = agent.unary(request, path, codec).await.map_err(|status| status::to_error(&status, method))?;
+        operation.read_reply(&message.into_inner())
     }
 }
 
@@ -59,37 +52,21 @@ impl AgentService for Remote03 {
     }
 }
 
-fn events(messages: Response<Streaming<DynamicMessage>>) -> EventStream {
-    Box::pin(messages.into_inner().map(|message| {
-        let message = message.map_err(|status| status::to_stream_error(&status))?;
+fn events(messages: Response<Streaming<DynamicMessage>>, method: Method) -> EventStream {
+    Box::pin(messages.into_inner().map(move |message| {
+        let message = message.map_err(|status| status::to_stream_error(&status, method))?;
         Ok(Arc::new(StreamEvent::new(None, read(&message)?)))
     }))
 }
 
 /// A stream whose head is yet to come.
-fn unopened(opening: impl Future<Output = Result<EventStream, Status>> + Send + 'static) -> EventStream {
-    let opened = stream::once(opening).map(|opened| match opened {
+fn unopened(
+    opening: impl Future<Output = Result<EventStream, Status>> + Send + 'static,
+    method: Method,
+) -> EventStream {
+    let opened = stream::once(opening).map(move |opened| match opened {
         Ok(events) => events,
-        Err(status) => stream::iter([Err(status::to_stream_error(&status))]).boxed(),
+        Err(status) => stream::iter([Err(status::to_stream_error(&status, method))]).boxed(),
     });
     opened.flatten().boxed()
-}
-
-/// In 0.3 over gRPC, a history length of 0 is one that is not set.
-fn wants_no_history(call: &Call) -> bool {
-    let length = match call {
-        Call::GetTask(GetTaskRequest { history_length, .. }) => *history_length,
-        Call::SendMessage(SendMessageRequest { configuration: Some(configuration), .. }) => {
-            configuration.history_length
-        }
-        _ => None,
-    };
-    length == Some(0)
-}
-
-fn forget_history(reply: &mut Reply) {
-    if let Reply::Task(task) | Reply::Sent(SendMessageResponse::Task(task)) = reply {
-        let task: &mut Task = Arc::make_mut(task);
-        task.history.clear();
-    }
 }

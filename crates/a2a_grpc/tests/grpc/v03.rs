@@ -9,8 +9,8 @@ use a2a_protocol_core::{
     AgentExtension, AgentInterface, Call, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, ErrorKind,
     GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
     ListTaskPushNotificationConfigsRequest, ListTasksRequest, Message, ProtocolVersion, Role, SecurityRequirement,
-    SendMessageConfiguration, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
-    SubscribeToTaskRequest, Task, TaskPushNotificationConfig, TaskState, TaskStatus, TaskStatusUpdateEvent,
+    SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse, SubscribeToTaskRequest,
+    TaskPushNotificationConfig, TaskState, TaskStatus, TaskStatusUpdateEvent,
 };
 use futures::{StreamExt, stream};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, prost::Message as _};
@@ -217,14 +217,17 @@ async fn methods_of_1_0_are_not_there() {
 
 #[tokio::test]
 async fn errors_are_told_by_name_code_and_details() {
-    for kind in [ErrorKind::TaskNotFound, ErrorKind::TaskNotCancelable, ErrorKind::Internal, ErrorKind::Unauthenticated]
-    {
+    let (not_found, not_cancelable) = (ErrorKind::TaskNotFound, ErrorKind::TaskNotCancelable);
+    for kind in [not_found, not_cancelable, ErrorKind::UnsupportedOperation, ErrorKind::Internal] {
         let server = Server::of(Agent::failing(kind)).await;
         let subscribe = ("TaskSubscription", json!({"name": "tasks/t"}));
         for (name, request) in [("GetTask", json!({"name": "tasks/t"})), subscribe] {
             let status = call(&server, name, request, &[]).await.unwrap_err();
-            assert_eq!(i32::from(status.code()), i32::from(kind.grpc_code()));
-            assert_eq!(status.message(), format!("{}: no", kind.name()));
+            let code = match kind {
+                ErrorKind::UnsupportedOperation => Code::Unimplemented,
+                kind => Code::from_i32(i32::from(kind.grpc_code())),
+            };
+            assert_eq!((status.code(), status.message()), (code, &*format!("{}: no", kind.name())));
             assert_eq!(status.get_details_error_info().unwrap().metadata["taskId"], "t");
         }
     }
@@ -380,32 +383,6 @@ async fn what_0_3_does_not_have_is_refused_before_it_is_asked() {
     let error = client.get_task(CallContext::new(), get).await.unwrap_err();
     assert_eq!(error.field_violations()[0].field, "tenant");
     assert!(agent.asked().is_empty());
-}
-
-#[tokio::test]
-async fn no_history_is_left_out_where_0_3_cannot_ask_for_none() {
-    let agent = Agent::answering(|_, call| {
-        let mut task = Task::new("t", "c", TaskStatus::new(TaskState::Completed));
-        task.history.push(Arc::new(Message::user("m", "x")));
-        Ok(match call {
-            Call::SendMessage(_) => Reply::Sent(SendMessageResponse::Task(Arc::new(task))),
-            _ => Reply::Task(Arc::new(task)),
-        })
-    });
-    let server = Server::of(agent.clone()).await;
-    let client = ours(&server);
-    for (length, kept) in [(None, 1), (Some(0), 0), (Some(1), 1)] {
-        let mut get = GetTaskRequest::new("t");
-        get.history_length = length;
-        assert_eq!(client.get_task(CallContext::new(), get).await.unwrap().history.len(), kept);
-        let mut send = message("x");
-        let mut configuration = SendMessageConfiguration::default();
-        configuration.history_length = length;
-        send.configuration = Some(configuration);
-        let sent = client.send_message(CallContext::new(), send).await.unwrap();
-        let SendMessageResponse::Task(task) = sent else { panic!("a message") };
-        assert_eq!(task.history.len(), kept);
-    }
 }
 
 #[tokio::test]

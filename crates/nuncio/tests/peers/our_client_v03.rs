@@ -80,7 +80,8 @@ async fn refusals(peer: &Peer, ended: &Task, sdk: Sdk, binding: &str) {
     message.task_id = Some(ended.id.clone());
     let error = client.send_message(context(), SendMessageRequest::new(message)).await.unwrap_err();
     // 0.3 has no error of its own for it.
-    let kind = if sdk == Sdk::PythonV03 { ErrorKind::InvalidParams } else { ErrorKind::InvalidRequest };
+    let is_invalid_params = sdk == Sdk::PythonV03 || binding == "GRPC";
+    let kind = if is_invalid_params { ErrorKind::InvalidParams } else { ErrorKind::InvalidRequest };
     assert_eq!(error.kind(), kind, "{binding}");
 }
 
@@ -107,4 +108,9 @@ async fn js_over_http_json() {
 #[tokio::test]
 async fn python_over_grpc() {
     every_operation_works(Sdk::PythonV03, "GRPC").await;
+}
+
+#[tokio::test]
+async fn js_over_grpc() {
+    every_operation_works(Sdk::JsV03, "GRPC").await;
 }

@@ -46,7 +46,7 @@ async fn webhooks_of_v03_are_told() {
     let server = tokio::spawn(serving.serve_until(async move { stopped.await.unwrap_or_default() }));
     let checked = tokio::task::spawn_blocking(move || {
         for sdk in [Sdk::PythonV03, Sdk::JsV03] {
-            for binding in ["jsonrpc", "rest"] {
+            for binding in ["jsonrpc", "rest", "grpc"] {
                 checks(sdk, &url, &["--binding", binding, "--only", "push_config"], "1 passed, 0 failed");
             }
         }
@@ -109,4 +109,9 @@ fn js_v03_over_http_json() {
 #[test]
 fn python_v03_over_grpc() {
     every_check_passes(Sdk::PythonV03, "grpc");
+}
+
+#[test]
+fn js_v03_over_grpc() {
+    every_check_passes(Sdk::JsV03, "grpc");
 }
