@@ -139,7 +139,7 @@ pub(crate) fn method_not_allowed(error: &Error, verbs: &str, out: &Out) -> Respo
 
 fn write(dialect: JsonDialect, answered: &Reply) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(512);
-    serde_json::to_writer(&mut out, &Payload(dialect, answered)).map_err(Error::internal)?;
+    serde_json::to_writer(&mut out, &Payload(dialect, answered)).map_err(|error| reply::unwritable(dialect, error))?;
     Ok(out)
 }
 

@@ -248,7 +248,8 @@ fn not_answered() -> Response<Body> {
 
 fn write(id: &Id<'_>, dialect: JsonDialect, answered: &Reply) -> Result<Vec<u8>, Error> {
     let mut out = Vec::with_capacity(REPLY_CAPACITY);
-    jsonrpc::write_result(&mut out, id, &Payload(dialect, answered)).map_err(Error::internal)?;
+    jsonrpc::write_result(&mut out, id, &Payload(dialect, answered))
+        .map_err(|error| reply::unwritable(dialect, error))?;
     Ok(out)
 }
 

@@ -56,6 +56,14 @@ impl serde::Serialize for Payload<'_> {
     }
 }
 
+/// Why a reply cannot be written: version 0.3 has no word for all that 1.0 has.
+pub(crate) fn unwritable(dialect: JsonDialect, error: serde_json::Error) -> Error {
+    match dialect.version() {
+        ProtocolVersion::V0_3 => v03::unsayable(error),
+        _ => Error::internal(error),
+    }
+}
+
 /// Tells the log why the agent failed; the peer is not told.
 pub(crate) fn log_cause(error: &Error) {
     if let Some(cause) = error.cause() {

@@ -185,7 +185,7 @@ impl Framing {
     fn write(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, item: &Item, dialect: JsonDialect) -> Result<(), Error> {
         match item {
             Item::Event(event) => {
-                let json = event.json_in(dialect).map_err(Error::internal)?;
+                let json = event.json_in(dialect).map_err(|error| reply::unwritable(dialect, error))?;
                 self.write_json(out, scratch, event.sequence, &json);
             }
             Item::Result(result) => self.write_json(out, scratch, None, result.get().as_bytes()),

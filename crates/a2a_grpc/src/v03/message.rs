@@ -71,9 +71,9 @@ impl Operation {
             }
             (Method::GetExtendedAgentCard, Reply::Card(card)) => {
                 let mut card =
-                    serde_json::to_value(InDialect(DIALECT, &*v03::with_interfaces(card))).map_err(unsayable)?;
+                    serde_json::to_value(InDialect(DIALECT, &*v03::with_interfaces(card))).map_err(v03::unsayable)?;
                 wrap_security(&mut card);
-                message(self.descriptor.output(), &card).map_err(unsayable)
+                message(self.descriptor.output(), &card).map_err(v03::unsayable)
             }
             (method, other) => Err(other.unfit(method.name())),
         }
@@ -86,7 +86,7 @@ impl Operation {
     }
 
     fn write<T: Spoken>(&self, said: &T) -> Result<DynamicMessage, Error> {
-        message(self.descriptor.output(), &InDialect(DIALECT, said)).map_err(unsayable)
+        message(self.descriptor.output(), &InDialect(DIALECT, said)).map_err(v03::unsayable)
     }
 
     /// # Errors
@@ -104,10 +104,6 @@ impl Operation {
             other => return Err(Error::internal(format!("{} has no such reply", other.name()))),
         })
     }
-}
-
-fn unsayable(fault: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidAgentResponse, format!("version 0.3 cannot say it: {fault}"))
 }
 
 /// In a card, security requirements are the one thing that HTTP+JSON does not have in ProtoJSON.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use a2a_app_ports::Reply;
 use a2a_http_server::V03Support;
 use a2a_protocol_core::{
-    AgentCard, AgentExtension, AgentInterface, Call, Error, ErrorKind, ListTaskPushNotificationConfigsResponse,
-    Message, Part, ProtocolVersion, Role, SendMessageResponse, StreamEvent, StreamResponse, TaskPushNotificationConfig,
-    TaskState, TaskStatus, TaskStatusUpdateEvent,
+    AgentCard, AgentExtension, AgentInterface, Call, Content, Error, ErrorKind,
+    ListTaskPushNotificationConfigsResponse, Message, Part, ProtocolVersion, Role, SendMessageResponse, StreamEvent,
+    StreamResponse, TaskPushNotificationConfig, TaskState, TaskStatus, TaskStatusUpdateEvent,
 };
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -264,13 +264,19 @@ async fn a_stream_that_breaks_ends_with_an_error_of_0_3() {
 }
 
 #[tokio::test]
-async fn what_0_3_cannot_say_is_an_error() {
-    let server = server(Agent::answering(|_, _| {
-        let part: Part = serde_json::from_value(json!({"hologram": {}})).unwrap();
-        Ok(Reply::Sent(SendMessageResponse::Message(Arc::new(Message::new("m", Role::Agent, vec![part])))))
-    }));
-    assert_eq!(post(&server, rpc("message/send", SEND)).await.code(), -32603);
-    assert_eq!(ask(&server, "POST", "/v1/message:send", &[JSON], SEND_PROTO).await.status, 500);
+async fn what_0_3_cannot_say_is_an_error_that_says_so() {
+    let unknown = || Content::Unknown(json!({"hologram": 1}).as_object().unwrap().clone().into_iter().collect());
+    let agent = Agent::answering(move |_, _| {
+        let message = Message::new("m1", Role::Agent, vec![Part::new(unknown())]);
+        Ok(Reply::Sent(SendMessageResponse::Message(Arc::new(message))))
+    });
+    let server = server(agent);
+    let says = "version 0.3 cannot say it";
+    let error = post(&server, rpc("message/send", SEND)).await.json()["error"].clone();
+    assert_eq!(error["code"], -32006);
+    assert!(error["message"].as_str().unwrap().starts_with(says), "{error}");
+    let answered = ask(&server, "POST", "/v1/message:send", &[("content-type", "application/json")], SEND_PROTO).await;
+    assert!(answered.json()["message"].as_str().unwrap().starts_with(says), "{:?}", answered.json());
 }
 
 #[tokio::test]

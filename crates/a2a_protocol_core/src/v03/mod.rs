@@ -21,6 +21,8 @@ mod task;
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 use std::sync::Arc;
 
+use crate::{Error, ErrorKind};
+
 pub use card::{beside, with_interfaces};
 pub(crate) use errors::accept;
 pub use errors::{from_http, http_body};
@@ -30,6 +32,11 @@ pub use task::is_final;
 
 /// The header by which 0.3 names extensions.
 pub const EXTENSIONS_HEADER: &str = "x-a2a-extensions";
+
+/// The error for an answer that 0.3 has no word for.
+pub fn unsayable(fault: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::InvalidAgentResponse, format!("version 0.3 cannot say it: {fault}"))
+}
 
 /// A form of 0.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
