@@ -16,8 +16,13 @@ use super::{
 };
 use crate::{AgentCard, AgentCardSignature, Error, Struct, Timestamp, json::Doubles};
 
-/// What makes the content of a card that a signature covers. Signers differ, and the difference is
-/// nothing that a card could be forged with: each form is made of the card as it was received.
+/// What a signature is known to cover. Signers differ in what they take for the content of a card,
+/// and each form is made of the card as it was received.
+///
+/// A content with nothing empty in it is the same in every form, and it may be what a signer left
+/// of more: of a card that asks for a scheme without scopes, and of the same card without that
+/// requirement. So it always counts as the form that says least, [`Pruned`](Self::Pruned). Something
+/// empty in the content is the proof that the signer left out nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
@@ -26,10 +31,18 @@ pub enum Form {
     /// The JSON as it was served. So signs who does not know the presence rules, and so does a card
     /// of a later version with members that are new.
     Served,
-    /// Every empty text, list and object left out, required or not: the official Python and
-    /// JavaScript SDKs. Whether a security requirement without scopes is there, such a signature
-    /// does not say.
+    /// The card without empty texts, lists and objects, required or not: the official Python and
+    /// JavaScript SDKs. The security requirements that the card and its skills have are covered;
+    /// whether others without scopes were taken away, such a signature does not say. A card with
+    /// requirements of which this form leaves anything out is not verified by it.
     Pruned,
+}
+
+impl Form {
+    /// Whether it is certain that no security requirement was taken away since the card was signed.
+    pub fn covers_all_requirements(self) -> bool {
+        self != Self::Pruned
+    }
 }
 
 /// Where the key came from that confirmed a signature.
@@ -63,9 +76,10 @@ pub struct Verified {
 pub enum Verdict {
     /// There is none.
     Absent,
-    /// One of them holds; by a trusted key, if there is one.
+    /// One of them holds; by a trusted key, if there is one, and in a form that covers the most.
     Verified(Verified),
-    /// Nothing can be said, because a key is missing or unusable; why, for each signature.
+    /// Nothing can be said, because a key is missing or unusable, or a signature does not cover the
+    /// card's security requirements; why, for each signature.
     Unverifiable(String),
     /// None holds, and at least one is wrong: the card is not what was signed; why, for each.
     Invalid(String),
@@ -141,6 +155,9 @@ fn signature(content: &Value, key: &SigningKey, jku: Option<&str>) -> Result<Age
 
 /// Verifies the signatures of a card. `served` is the JSON text that the card was read from, if it
 /// was, and `now` decides which keys have expired.
+///
+/// A signature over the [pruned](Form::Pruned) content verifies a card only if pruning leaves its
+/// security requirements, and those of its skills, as they are: else they could be any.
 pub fn verify(card: &AgentCard, served: Option<&str>, keys: &KeyStore, now: Timestamp) -> Verdict {
     if card.signatures.is_empty() {
         return Verdict::Absent;
@@ -152,8 +169,12 @@ pub fn verify(card: &AgentCard, served: Option<&str>, keys: &KeyStore, now: Time
     let (mut verified, mut wrong, mut reasons) = (None, false, Vec::new());
     for (index, signature) in card.signatures.iter().enumerate() {
         match verify_one(signature, &payloads, keys, now) {
-            Ok(by) if by.source == KeySource::Trusted => return Verdict::Verified(by),
-            Ok(by) => verified = verified.or(Some(by)),
+            Ok(by) => {
+                let rank = |by: &Verified| (by.source == KeySource::Trusted, by.form.covers_all_requirements());
+                if verified.as_ref().is_none_or(|known| rank(known) < rank(&by)) {
+                    verified = Some(by);
+                }
+            }
             Err(Fault { is_wrong, reason }) => {
                 wrong |= is_wrong;
                 reasons.push(format!("signatures[{index}]: {reason}"));
@@ -176,7 +197,7 @@ struct Fault {
 
 fn verify_one(
     signature: &AgentCardSignature,
-    payloads: &[(Form, Vec<u8>)],
+    payloads: &[Payload],
     keys: &KeyStore,
     now: Timestamp,
 ) -> Result<Verified, Fault> {
@@ -200,9 +221,14 @@ fn verify_one(
         source = KeySource::Fetched(jku.clone());
     }
     let mut refused = None;
-    for (form, payload) in payloads {
-        let input = jws::input(&signature.protected, payload);
+    for Payload { form, content, has_all } in payloads {
+        let input = jws::input(&signature.protected, content);
         match jws::verify_by_any(candidates.iter().copied(), algorithm, &input, &bytes, now) {
+            Ok(()) if !has_all => {
+                return Err(open(format!(
+                    "it is by the key {kid:?}, but does not cover security requirements without scopes, and the card has such"
+                )));
+            }
             Ok(()) => {
                 let (kid, algorithm) = (kid.clone(), algorithm.name());
                 return Ok(Verified { kid, algorithm, source, form: *form });
@@ -217,19 +243,39 @@ fn verify_one(
     })
 }
 
+/// What may have been signed.
+#[derive(Debug)]
+struct Payload {
+    form: Form,
+    /// Canonical.
+    content: Vec<u8>,
+    /// Whether every security requirement of the card is in it.
+    has_all: bool,
+}
+
 /// The content of the card in each form that differs from those before it.
-fn payloads(card: &AgentCard, served: Option<&str>) -> Result<Vec<(Form, Vec<u8>)>, Error> {
-    let content = content(card)?;
-    let mut payloads = vec![(Form::Specified, canonical(&content)?)];
+fn payloads(card: &AgentCard, served: Option<&str>) -> Result<Vec<Payload>, Error> {
+    let specified = content(card)?;
+    let keeps_requirements = requirements(&specified).all(|given| pruned(given.clone()) == *given);
     let served = served.and_then(|json| serde_json::from_str::<Doubles<Value>>(json).ok()).map(|json| json.0);
     let served = served.map(without_signatures).map(|value| (Form::Served, value));
-    for (form, value) in served.into_iter().chain([(Form::Pruned, pruned(content))]) {
-        let payload = canonical(&value)?;
-        if payloads.iter().all(|(_, known)| *known != payload) {
-            payloads.push((form, payload));
+    let least = (Form::Pruned, pruned(specified.clone()));
+    let mut payloads: Vec<Payload> = Vec::new();
+    for (form, value) in [(Form::Specified, specified)].into_iter().chain(served).chain([least]) {
+        let content = canonical(&value)?;
+        if payloads.iter().all(|known| known.content != content) {
+            // Nothing in it says that it was not pruned.
+            let form = if pruned(value.clone()) == value { Form::Pruned } else { form };
+            payloads.push(Payload { form, content, has_all: form.covers_all_requirements() || keeps_requirements });
         }
     }
     Ok(payloads)
+}
+
+/// The security requirements of the card and of its skills.
+fn requirements(content: &Value) -> impl Iterator<Item = &Value> {
+    let skills = content.get("skills").and_then(Value::as_array).into_iter().flatten();
+    [content].into_iter().chain(skills).filter_map(|holder| holder.get("securityRequirements"))
 }
 
 fn content(card: &AgentCard) -> Result<Value, Error> {
@@ -278,8 +324,8 @@ mod tests {
             );
             let card: AgentCard = serde_json::from_str(&served).unwrap();
             let payloads = payloads(&card, Some(&served)).unwrap();
-            assert!(payloads.contains(&(Form::Served, expected.into())), "{payloads:?}");
-            assert!(payloads.iter().all(|(_, payload)| *payload != served.as_bytes()), "{payloads:?}");
+            assert!(payloads.iter().any(|payload| payload.content == expected.as_bytes()), "{payloads:?}");
+            assert!(payloads.iter().all(|payload| payload.content != served.as_bytes()), "{payloads:?}");
         }
     }
 }

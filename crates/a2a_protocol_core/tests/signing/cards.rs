@@ -111,7 +111,7 @@ fn a_signed_card_is_verified_by_key_and_source() {
         let key = key(name);
         let card = signed(example(), &key);
         let by = verified(signing::verify(&card, None, &trusting(&[&key]), now()));
-        assert_eq!((by.kid.as_str(), by.source, by.form), (name, KeySource::Trusted, Form::Specified));
+        assert_eq!((by.kid.as_str(), by.source, by.form), (name, KeySource::Trusted, Form::Pruned));
         assert_eq!(by.algorithm.to_ascii_lowercase(), name);
         let header = URL_SAFE_NO_PAD.decode(&card.signatures[0].protected).unwrap();
         let header: Value = serde_json::from_slice(&header).unwrap();
@@ -274,6 +274,103 @@ fn other_readings_of_the_content_are_accepted_by_name() {
         verified(signing::verify(&card, Some(&served), &store, now())).form
     };
     assert_eq!(form(signing::sign(&card, &key, None).unwrap()), Form::Specified);
-    assert_eq!(form(signing::sign_pruned(&card, &key, None).unwrap().unwrap()), Form::Pruned);
+    // Of requirements without scopes the pruned form says nothing; see below.
+    let without = {
+        let mut card = card.clone();
+        card.security_requirements.clear();
+        card
+    };
+    let mut pruned = without.clone();
+    pruned.signatures.extend(signing::sign_pruned(&without, &key, None).unwrap());
+    assert_eq!(verified(signing::verify(&pruned, None, &store, now())).form, Form::Pruned);
     assert_eq!(signing::sign_pruned(&self::card(example()), &key, None).unwrap(), None, "the forms are the same");
+}
+
+/// Every requirement of a card, and of its skill.
+fn requiring(card_requirements: Value, skill_requirements: Value) -> Value {
+    let mut json = example();
+    json["securityRequirements"] = card_requirements;
+    json["skills"][0]["securityRequirements"] = skill_requirements;
+    json
+}
+
+#[test]
+fn security_requirements_cannot_be_edited_under_a_pruned_signature() {
+    let key = key("es256");
+    let store = trusting(&[&key]);
+    let (scopeless, scoped) = (json!({"schemes": {"key": {}}}), json!({"schemes": {"sso": {"list": ["read"]}}}));
+    let lists = [
+        json!([]),
+        json!([{}]),
+        json!([scopeless]),
+        json!([{"schemes": {"other": {}}}]),
+        json!([scoped]),
+        json!([scoped, {}]),
+        json!([{"schemes": {"sso": {"list": ["read"]}, "key": {}}}]),
+    ];
+    let of_card = lists.iter().map(|list| requiring(list.clone(), json!([])));
+    let of_skill = lists[1..4].iter().map(|list| requiring(json!([]), list.clone()));
+    let all: Vec<_> = of_card.chain(of_skill).collect();
+    let has_scopeless = |json: &Value| {
+        let text = json["securityRequirements"].to_string() + &json["skills"][0]["securityRequirements"].to_string();
+        text.contains("{}")
+    };
+    for original in &all {
+        for description in ["Does things", ""] {
+            let mut original = original.clone();
+            original["description"] = json!(description);
+            let signer = card(original.clone());
+            let signature = match signing::sign_pruned(&signer, &key, None).unwrap() {
+                Some(signature) => signature,
+                None => signing::sign(&signer, &key, None).unwrap(),
+            };
+            for edited in &all {
+                let mut edited = edited.clone();
+                edited["description"] = json!(description);
+                let mut card = card(edited.clone());
+                card.signatures.push(signature.clone());
+                for served in [None, Some(edited.to_string())] {
+                    match signing::verify(&card, served.as_deref(), &store, now()) {
+                        Verdict::Verified(by) => {
+                            assert!(!has_scopeless(&edited), "{original} {edited}");
+                            assert!(!by.form.covers_all_requirements(), "{original} {edited}");
+                        }
+                        Verdict::Unverifiable(why) => {
+                            assert!(has_scopeless(&edited), "{original} {edited}");
+                            assert!(why.contains("does not cover security requirements"), "{why}");
+                        }
+                        Verdict::Invalid(_) => assert_ne!(original, edited),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pruned_content_that_is_served_as_it_is_says_no_more_than_pruned() {
+    let key = key("es256");
+    let mut original = requiring(json!([{"schemes": {"key": {}}}]), json!([]));
+    original["description"] = json!("");
+    let signature = signing::sign_pruned(&card(original), &key, None).unwrap().unwrap();
+    let mut stripped = example();
+    stripped.as_object_mut().unwrap().remove("description");
+    let mut card = card(stripped.clone());
+    card.signatures.push(signature);
+    let by = verified(signing::verify(&card, Some(&stripped.to_string()), &trusting(&[&key]), now()));
+    assert_eq!(by.form, Form::Pruned);
+}
+
+#[test]
+fn the_signature_that_covers_the_requirements_is_the_one_that_counts() {
+    let key = key("es256");
+    let mut card = card(requiring(json!([{"schemes": {"key": {}}}]), json!([])));
+    let exact = signing::sign(&card, &key, None).unwrap();
+    card.signatures.extend(signing::sign_pruned(&card, &key, None).unwrap());
+    card.signatures.push(exact);
+    assert_eq!(verified(signing::verify(&card, None, &trusting(&[&key]), now())).form, Form::Specified);
+    // Without the requirement only the other holds.
+    card.security_requirements.clear();
+    assert_eq!(verified(signing::verify(&card, None, &trusting(&[&key]), now())).form, Form::Pruned);
 }

@@ -37,6 +37,9 @@ pub(crate) async fn get(app: &App, args: CardGetArgs) -> Result<(), Failure> {
     if let Verdict::Invalid(why) = &verdict {
         app.console.warn(&format!("the card is not what was signed: {why}"));
     }
+    if let Some(warning) = output::card::not_covered(&verdict) {
+        app.console.warn(warning);
+    }
     if app.console.is_json() {
         if !card.signatures.is_empty() {
             app.console.note(&format!("signatures: {}", output::card::verdict(&verdict)));

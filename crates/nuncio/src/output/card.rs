@@ -79,6 +79,13 @@ pub(crate) fn source(by: &Verified) -> String {
     }
 }
 
+/// What a signature leaves open although it holds, for a warning.
+pub(crate) fn not_covered(verdict: &Verdict) -> Option<&'static str> {
+    let Verdict::Verified(by) = verdict else { return None };
+    (!by.form.covers_all_requirements())
+        .then_some("the signature does not show whether security requirements without scopes were taken from the card")
+}
+
 /// What a signature covers, in a word.
 pub(crate) fn form(form: Form) -> &'static str {
     match form {

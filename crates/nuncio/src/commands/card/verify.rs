@@ -76,6 +76,9 @@ fn print(app: &App, verdict: &Verdict) -> Result<(), Failure> {
         };
     };
     let covers = output::card::form(by.form);
+    if let Some(warning) = output::card::not_covered(verdict) {
+        app.console.warn(warning);
+    }
     if app.console.is_json() {
         let jku = match &by.source {
             KeySource::Fetched(jku) => Some(jku),
