@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    JwkSet, SigningKey, canonical,
+    Jwk, JwkSet, SigningKey, canonical,
     jwk::{self, Refused},
     jws::{self, Header},
 };
@@ -93,7 +93,8 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// Adds keys that the caller trusts. One without a `kid` is tried for every name.
+    /// Adds keys that the caller trusts. One without a `kid` is tried for every name; that it did not
+    /// make a signature tells nothing, unless its thumbprint (RFC 7638) is the signature's `kid`.
     pub fn trust(&mut self, keys: JwkSet) {
         self.trusted.keys.extend(keys.keys);
     }
@@ -122,8 +123,19 @@ impl KeyStore {
         missing
     }
 
-    fn trusted_of(&self, header: &Header) -> impl Iterator<Item = &super::Jwk> {
-        self.trusted.keys.iter().filter(|key| key.kid.is_none() || key.kid == header.kid)
+    /// The trusted keys of that name.
+    fn trusted_of(&self, header: &Header) -> impl Iterator<Item = &Jwk> {
+        let is_meant = |key: &Jwk| match (&key.kid, &header.kid) {
+            (Some(known), Some(name)) => known == name,
+            (None, Some(name)) => key.thumbprint() == *name,
+            (_, None) => false,
+        };
+        self.trusted.keys.iter().filter(move |key| is_meant(key))
+    }
+
+    /// The trusted keys that could have any name.
+    fn nameless(&self) -> impl Iterator<Item = &Jwk> {
+        self.trusted.keys.iter().filter(|key| key.kid.is_none())
     }
 }
 
@@ -210,6 +222,26 @@ fn verify_one(
     let Some(kid) = &header.kid else {
         return Err(wrong("the protected header has no kid"));
     };
+    let confirmed = |candidates: &[&Jwk]| {
+        let mut refused = None;
+        for payload in payloads {
+            let input = jws::input(&signature.protected, &payload.content);
+            match jws::verify_by_any(candidates.iter().copied(), algorithm, &input, &bytes, now) {
+                Ok(()) => return Ok(payload),
+                Err(why) => refused = why,
+            }
+        }
+        Err(refused)
+    };
+    let by = |payload: &Payload, source| match payload.has_all {
+        true => Ok(Verified { kid: kid.clone(), algorithm: algorithm.name(), source, form: payload.form }),
+        false => Err(open(format!(
+            "it is by the key {kid:?}, but does not cover security requirements without scopes, and the card has such"
+        ))),
+    };
+    if let Ok(payload) = confirmed(&keys.nameless().collect::<Vec<_>>()) {
+        return by(payload, KeySource::Trusted);
+    }
     let mut candidates: Vec<_> = keys.trusted_of(&header).collect();
     let mut source = KeySource::Trusted;
     if candidates.is_empty()
@@ -220,27 +252,12 @@ fn verify_one(
         candidates = set.keys.iter().filter(|key| key.kid.as_ref() == Some(kid)).collect();
         source = KeySource::Fetched(jku.clone());
     }
-    let mut refused = None;
-    for Payload { form, content, has_all } in payloads {
-        let input = jws::input(&signature.protected, content);
-        match jws::verify_by_any(candidates.iter().copied(), algorithm, &input, &bytes, now) {
-            Ok(()) if !has_all => {
-                return Err(open(format!(
-                    "it is by the key {kid:?}, but does not cover security requirements without scopes, and the card has such"
-                )));
-            }
-            Ok(()) => {
-                let (kid, algorithm) = (kid.clone(), algorithm.name());
-                return Ok(Verified { kid, algorithm, source, form: *form });
-            }
-            Err(why) => refused = why,
-        }
+    match confirmed(&candidates) {
+        Ok(payload) => by(payload, source),
+        Err(Some(Refused::Wrong)) => Err(wrong(&format!("it is not by the key {kid:?} over this card"))),
+        Err(Some(Refused::Unsuited(why))) => Err(open(format!("the key {kid:?} {why}"))),
+        Err(None) => Err(open(format!("the key {kid:?} is not known"))),
     }
-    Err(match refused {
-        Some(Refused::Wrong) => wrong(&format!("it is not by the key {kid:?} over this card")),
-        Some(Refused::Unsuited(why)) => open(format!("the key {kid:?} {why}")),
-        None => open(format!("the key {kid:?} is not known")),
-    })
 }
 
 /// What may have been signed.

@@ -374,3 +374,43 @@ fn the_signature_that_covers_the_requirements_is_the_one_that_counts() {
     card.security_requirements.clear();
     assert_eq!(verified(signing::verify(&card, None, &trusting(&[&key]), now())).form, Form::Pruned);
 }
+
+#[test]
+fn a_trusted_key_without_a_name_that_did_not_sign_tells_nothing() {
+    let (signer, other) = (key("es256"), key("eddsa"));
+    let second = SigningKey::es256(&[7; 32]).unwrap();
+    let jku = "https://a.example/jwks.json";
+    let (good, mut changed) = (signed(example(), &signer), signed(example(), &signer));
+    changed.name.push('!');
+    for stranger in [&other, &second] {
+        let mut nameless = stranger.public();
+        nameless.kid = None;
+        let mut store = KeyStore::default();
+        store.trust(JwkSet::from(nameless));
+        for card in [&good, &changed] {
+            let unknown = Verdict::Unverifiable("signatures[0]: the key \"es256\" is not known".to_owned());
+            assert_eq!(signing::verify(card, None, &store, now()), unknown);
+        }
+        assert_eq!(store.missing(&good), [jku]);
+        store.fetched(jku, JwkSet::from(signer.public()));
+        let by = verified(signing::verify(&good, None, &store, now()));
+        assert_eq!(by.source, KeySource::Fetched(jku.to_owned()));
+        assert!(matches!(signing::verify(&changed, None, &store, now()), Verdict::Invalid(_)));
+    }
+
+    let mut nameless = signer.public();
+    nameless.kid = None;
+    let mut store = KeyStore::default();
+    store.trust(JwkSet::from(nameless));
+    assert_eq!(verified(signing::verify(&good, None, &store, now())).source, KeySource::Trusted);
+
+    // A thumbprint is a name.
+    let mut changed = signed(example(), &second);
+    changed.name.push('!');
+    let mut nameless = second.public();
+    nameless.kid = None;
+    let mut store = KeyStore::default();
+    store.trust(JwkSet::from(nameless));
+    assert_eq!(store.missing(&changed), Vec::<String>::new());
+    assert!(matches!(signing::verify(&changed, None, &store, now()), Verdict::Invalid(_)));
+}

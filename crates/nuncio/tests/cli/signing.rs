@@ -28,8 +28,9 @@ fn a_card_that_was_signed_is_verified_by_the_public_key() {
     run.says("Signatures: verified").says("Key: k1").says("Algorithm: ES256").says("Key Source: trusted key");
     let run = nuncio.run(&verify(&["--keys", "other.pem", "--keys", "public.pem", "-o", "json"])).exits(0);
     let expected = json!({
-        "outcome": "verified", "kid": "k1", "algorithm": "ES256", "trusted": true, "jku": null, "covers": "specified"});
+        "outcome": "verified", "kid": "k1", "algorithm": "ES256", "trusted": true, "jku": null, "covers": "pruned"});
     assert_eq!(run.json(), expected);
+    assert!(run.stderr.contains("warning: the signature does not show"), "{run:?}");
     nuncio
         .run(&["card", "get", "-a", "signed.json"])
         .exits(0)
@@ -39,14 +40,18 @@ fn a_card_that_was_signed_is_verified_by_the_public_key() {
 #[test]
 fn what_cannot_be_verified_fails_and_says_which_it_is() {
     let nuncio = world();
-    nuncio.run(&["card", "sign", "card.json", "--key", "key.pem", "--kid", "k1", "--out", "signed.json"]).exits(0);
+    let arguments = ["card", "sign", "card.json", "--key", "key.pem", "--kid", "k1", "--out", "signed.json"];
+    nuncio.run(&[&arguments[..], &["--jwks-out", "jwks.json"]].concat()).exits(0);
     let run = nuncio.run(&verify(&["-o", "json"])).exits(1);
     assert_eq!(run.error_code(), "NUNCIO_ERR_CARD_UNVERIFIABLE");
 
     let path = nuncio.home.join("work/signed.json");
     let changed = std::fs::read_to_string(&path).unwrap().replace("Scripted", "Somebody else");
     std::fs::write(&path, changed).unwrap();
+    // The key in a PEM has no name, so it need not be the one that k1 is.
     let run = nuncio.run(&verify(&["--keys", "public.pem", "-o", "json"])).exits(1);
+    assert_eq!(run.error_code(), "NUNCIO_ERR_CARD_UNVERIFIABLE");
+    let run = nuncio.run(&verify(&["--keys", "jwks.json", "-o", "json"])).exits(1);
     assert_eq!(run.error_code(), "A2ACLI_ERR_CARD_INVALID");
 }
 
@@ -91,7 +96,7 @@ fn keys_are_fetched_from_where_the_card_says_they_are() {
     let run = nuncio.run(&["card", "verify", "-a", &agent.url]).exits(0);
     run.says("Signatures: verified").says(&format!("Key Source: key from {}", at.url));
     let get = nuncio.run(&["card", "get", "-a", &agent.url, "-o", "json"]).exits(0);
-    assert!(get.stderr.starts_with("signatures: verified by "), "{get:?}");
+    assert!(get.stderr.contains("\nsignatures: verified by "), "{get:?}");
     assert!(get.json()["signatures"].is_array());
 }
 
@@ -128,4 +133,29 @@ fn a_key_that_is_none_is_refused_by_name() {
     let run = nuncio.run(&["card", "verify", "-a", "card.json", "--keys", "key.pem", "-o", "json"]).exits(2);
     let message = run.json()["error"]["message"].as_str().unwrap().to_owned();
     assert_eq!(message, "--keys: key.pem: the PEM holds no public key but a PRIVATE KEY");
+}
+
+#[test]
+fn a_signature_over_a_requirement_without_scopes_covers_it() {
+    let mut required = card("http://h");
+    required["securityRequirements"] = json!([{"schemes": {"key": {}}}]);
+    let nuncio = world().file("work/card.json", &required.to_string());
+    let arguments = ["card", "sign", "card.json", "--for-sdks", "--key", "key.pem", "--out", "signed.json"];
+    nuncio.run(&arguments).exits(0);
+    let run = nuncio.run(&verify(&["--keys", "public.pem", "-o", "json"])).exits(0);
+    assert_eq!(run.json()["covers"], "specified");
+    assert_eq!(run.stderr, "");
+
+    let path = nuncio.home.join("work/signed.json");
+    let mut changed: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    changed["securityRequirements"] = json!([{}]);
+    std::fs::write(&path, changed.to_string()).unwrap();
+    nuncio.run(&verify(&["--keys", "public.pem"])).exits(1);
+
+    changed.as_object_mut().unwrap().remove("securityRequirements");
+    std::fs::write(&path, changed.to_string()).unwrap();
+    let run = nuncio.run(&verify(&["--keys", "public.pem"])).exits(0).says("Covers: pruned");
+    assert!(run.stderr.contains("warning: the signature does not show"), "{run:?}");
+    let get = nuncio.run(&["card", "get", "-a", "signed.json"]).exits(0);
+    assert!(!get.stderr.contains("warning"), "nothing is verified without a key: {get:?}");
 }
