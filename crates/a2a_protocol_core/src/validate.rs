@@ -9,8 +9,18 @@ use crate::{
 pub const DEFAULT_PAGE_SIZE: i32 = 50;
 /// The largest page size of ListTasks.
 pub const MAX_PAGE_SIZE: i32 = 100;
-/// The longest id of a push notification configuration.
+// What a push notification configuration may hold at most, in bytes: it is stored, and all but its
+// id and URL goes into headers, of which usual servers take some 8 KiB.
+/// The longest id.
 const MAX_PUSH_CONFIG_ID_BYTES: usize = 256;
+/// The longest URL.
+const MAX_PUSH_URL_BYTES: usize = 2048;
+/// The longest token.
+const MAX_PUSH_TOKEN_BYTES: usize = 4096;
+/// The longest name of an authentication scheme.
+const MAX_PUSH_SCHEME_BYTES: usize = 64;
+/// The longest credentials.
+const MAX_PUSH_CREDENTIALS_BYTES: usize = 8192;
 
 impl Call {
     /// Checks a request before it is acted on. Replies are not checked: what a peer answers is read
@@ -129,15 +139,25 @@ impl Check {
     }
 
     fn push(&mut self, prefix: &str, config: &TaskPushNotificationConfig) {
+        let authentication = config.authentication.as_ref();
+        let scheme = authentication.map(|authentication| &*authentication.scheme);
+        let credentials = authentication.and_then(|authentication| authentication.credentials.as_deref());
+        let token = config.token.as_deref();
         if config.url.is_empty() {
             self.add(format!("{prefix}url"), "must not be empty");
         }
-        if config.id.as_ref().is_some_and(|id| id.len() > MAX_PUSH_CONFIG_ID_BYTES) {
-            self.add(format!("{prefix}id"), format!("must not be longer than {MAX_PUSH_CONFIG_ID_BYTES} bytes"));
+        for (field, text, most) in [
+            ("id", config.id.as_deref(), MAX_PUSH_CONFIG_ID_BYTES),
+            ("url", Some(&*config.url), MAX_PUSH_URL_BYTES),
+            ("authentication.scheme", scheme, MAX_PUSH_SCHEME_BYTES),
+            ("authentication.credentials", credentials, MAX_PUSH_CREDENTIALS_BYTES),
+            ("token", token, MAX_PUSH_TOKEN_BYTES),
+        ] {
+            if text.is_some_and(|text| text.len() > most) {
+                self.add(format!("{prefix}{field}"), format!("must not be longer than {most} bytes"));
+            }
         }
-        let authentication = config.authentication.as_ref();
-        if let Some(authentication) = authentication {
-            let scheme = &authentication.scheme;
+        if let Some(scheme) = scheme {
             if scheme.is_empty() {
                 self.add(format!("{prefix}authentication.scheme"), "must not be empty");
             } else if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
@@ -145,8 +165,7 @@ impl Check {
             }
         }
         // Both are sent in headers, and neither is quoted: they are secrets.
-        let credentials = authentication.and_then(|authentication| authentication.credentials.as_deref());
-        for (field, text) in [("authentication.credentials", credentials), ("token", config.token.as_deref())] {
+        for (field, text) in [("authentication.credentials", credentials), ("token", token)] {
             if text.is_some_and(|text| !text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())) {
                 self.add(format!("{prefix}{field}"), "must be printable ASCII");
             }

@@ -148,6 +148,31 @@ fn what_a_request_is_about_has_to_be_named() {
 }
 
 #[test]
+fn what_a_webhook_is_sent_is_not_longer_than_headers_take() {
+    let of = |[id, url, scheme, credentials, token]: [usize; 5]| {
+        let authentication = json!({"scheme": "s".repeat(scheme), "credentials": "c".repeat(credentials)});
+        let url = format!("https://h/{}", "u".repeat(url - "https://h/".len()));
+        let (id, token) = ("i".repeat(id), "t".repeat(token));
+        json!({"taskId": "t", "id": id, "url": url, "token": token, "authentication": authentication})
+    };
+    let most = [256, 2048, 64, 8192, 4096];
+    assert!(json_rpc(Method::CreateTaskPushNotificationConfig, &of(most)).is_ok());
+    let names = ["id", "url", "authentication.scheme", "authentication.credentials", "token"];
+    for (index, name) in names.into_iter().enumerate() {
+        let mut lengths = most;
+        lengths[index] += 1;
+        let error = json_rpc(Method::CreateTaskPushNotificationConfig, &of(lengths)).unwrap_err();
+        assert_eq!(fields(&error), [name]);
+        let expected = format!("must not be longer than {} bytes", most[index]);
+        assert_eq!(error.field_violations()[0].description, expected);
+        let message = json!({"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "a"}]});
+        let inline = json!({"message": message, "configuration": {"taskPushNotificationConfig": of(lengths)}});
+        let error = json_rpc(Method::SendMessage, &inline).unwrap_err();
+        assert_eq!(fields(&error), [format!("configuration.taskPushNotificationConfig.{name}")]);
+    }
+}
+
+#[test]
 fn secrets_stay_out_of_debug_output() {
     let config =
         json!({"url": "u", "token": "hunter2", "authentication": {"scheme": "Bearer", "credentials": "hunter3"}});
