@@ -231,13 +231,22 @@ async fn a_webhook_that_never_answers_is_given_up_and_why_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_webhook_that_asks_for_more_time_than_there_is_is_given_up() {
-    let setting = Setting::new(worker());
-    let after = Some(Duration::from_secs(60 * 60 + 1));
-    setting.webhooks.answers(HOOK, [PushOutcome::Retry { after, reason: "later".to_owned() }]);
-    let begun = setting.send(pushed(request("m", "end"), HOOK)).await;
-    idle(&setting.engine).await;
-    assert_eq!(rows(&*setting.storage, &begun).await[0].failure.as_ref().unwrap().reason, "later");
+async fn a_webhook_that_asks_for_more_time_than_there_is_gets_one_last_try() {
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    for (answers, taken) in [(1, true), (2, false)] {
+        let setting = Setting::new(worker());
+        let later = PushOutcome::Retry { after: Some(24 * HOUR), reason: "later".to_owned() };
+        setting.webhooks.answers(HOOK, std::iter::repeat_n(later, answers));
+        let begun = setting.send(pushed(request("m", "end"), HOOK)).await;
+        setting.webhooks.until(|webhooks| webhooks.tries(HOOK).len() >= 2).await;
+        idle(&setting.engine).await;
+        let tries = setting.webhooks.tries(HOOK);
+        assert_eq!((tries[1].after - tries[0].after).as_secs(), HOUR.as_secs());
+        assert_eq!(!setting.webhooks.taken(HOOK).is_empty(), taken);
+        let failure = rows(&*setting.storage, &begun).await.remove(0).failure;
+        assert_eq!(failure.map(|failure| failure.reason), (!taken).then(|| "later".to_owned()));
+        assert!(taken || tries.len() == 2, "{}", tries.len());
+    }
 }
 
 #[tokio::test(start_paused = true)]

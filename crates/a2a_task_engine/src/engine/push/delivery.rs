@@ -36,6 +36,8 @@ struct Tries {
     of: Option<Timestamp>,
     failed: u32,
     since: Option<Timestamp>,
+    /// The next one is the last.
+    last: bool,
 }
 
 /// What a step came to.
@@ -168,7 +170,8 @@ impl Delivery {
         Ok(())
     }
 
-    /// When to try again, having failed; `None` when it has been tried for long enough.
+    /// When to try again, having failed; `None` when it has been tried for long enough. The last try
+    /// is made when that time is up, however long the webhook asks to wait.
     fn next_try(&mut self, after: Option<Duration>) -> Option<Duration> {
         let options = &self.engine.options.push;
         let now = self.engine.host.clock.now();
@@ -177,7 +180,12 @@ impl Delivery {
         let delay = options.backoff.delay(self.tries.failed, chance)?.max(after.unwrap_or_default());
         self.tries.failed += 1;
         let since = *self.tries.since.get_or_insert(now);
-        (now.plus(delay).since(since) <= options.give_up_after).then_some(delay)
+        let left = options.give_up_after.saturating_sub(now.since(since));
+        if self.tries.last || left.is_zero() {
+            return None;
+        }
+        self.tries.last = delay >= left;
+        Some(delay.min(left))
     }
 
     async fn give_up(&self, row: &PushConfigRow, reason: String) -> Result<Step, StorageError> {

@@ -34,9 +34,10 @@ const RESUMED_AT_ONCE: usize = 256;
 #[non_exhaustive]
 pub struct PushOptions {
     /// How long to wait between tries to tell a webhook the same: up to 1 s, then up to twice as
-    /// long each time, up to 5 min. A webhook that asks for more time gets it.
+    /// long each time, up to 5 min. A webhook that asks for more time gets it, until it is given up.
     pub backoff: Backoff,
-    /// How long to try to tell a webhook the same before it is given up; 1 h.
+    /// How long to try to tell a webhook the same before it is given up; 1 h. The last try is made
+    /// when that time is up.
     pub give_up_after: Duration,
     /// How many configurations a task may have; 100.
     pub max_configs: usize,
