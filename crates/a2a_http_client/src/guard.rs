@@ -73,16 +73,32 @@ pub fn special_use(address: IpAddr) -> Option<&'static str> {
 }
 
 /// An address that is not called, and why. The text holds the host, and nothing else of the URL.
+///
+/// To which addresses a name leads is not in the text, which may be told to whoever chose the name,
+/// but in the [`source`](StdError::source), which is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forbidden(String);
+pub struct Forbidden {
+    text: String,
+    cause: Option<Box<Forbidden>>,
+}
 
-impl fmt::Display for Forbidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Forbidden {
+    fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), cause: None }
     }
 }
 
-impl StdError for Forbidden {}
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for Forbidden {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
 
 /// Decides which addresses may be called: those of the public internet, unless it was told otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,18 +121,18 @@ impl Guard {
     /// # Errors
     /// What is wrong with it.
     pub fn url(self, url: &str) -> Result<Url, Forbidden> {
-        let url = Url::parse(url).map_err(|error| Forbidden(format!("it is no URL: {error}")))?;
+        let url = Url::parse(url).map_err(|error| Forbidden::new(format!("it is no URL: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(Forbidden(format!("its scheme is {}, only http and https are called", url.scheme())));
+            return Err(Forbidden::new(format!("its scheme is {}, only http and https are called", url.scheme())));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Forbidden("it holds user information".to_owned()));
+            return Err(Forbidden::new("it holds user information"));
         }
         match url.host() {
             Some(Host::Ipv4(address)) => self.address(address.into())?,
             Some(Host::Ipv6(address)) => self.address(address.into())?,
             Some(Host::Domain(_)) => {}
-            None => return Err(Forbidden("it has no host".to_owned())),
+            None => return Err(Forbidden::new("it has no host")),
         }
         Ok(url)
     }
@@ -128,7 +144,7 @@ impl Guard {
     pub fn address(self, address: IpAddr) -> Result<(), Forbidden> {
         match special_use(address) {
             Some(kind) if !self.allow_special => {
-                Err(Forbidden(format!("the address {address} is {kind}, only public ones are called")))
+                Err(Forbidden::new(format!("the address {address} is {kind}, only public ones are called")))
             }
             _ => Ok(()),
         }
@@ -141,7 +157,10 @@ impl Guard {
     pub fn addresses(self, name: &str, addresses: &[IpAddr]) -> Result<Vec<IpAddr>, Forbidden> {
         let allowed: Vec<_> = addresses.iter().copied().filter(|address| self.address(*address).is_ok()).collect();
         match addresses.first().map(|first| self.address(*first)) {
-            Some(Err(Forbidden(why))) if allowed.is_empty() => Err(Forbidden(format!("{name}: {why}"))),
+            Some(Err(why)) if allowed.is_empty() => Err(Forbidden {
+                cause: Some(Box::new(why)),
+                ..Forbidden::new(format!("{name} is not a public address"))
+            }),
             _ => Ok(allowed),
         }
     }
@@ -264,6 +283,8 @@ mod tests {
         assert_eq!(guard.addresses("h", &mixed), Ok(addresses(&["8.8.8.8"])));
         assert_eq!(guard.allow_local_networks(true).addresses("h", &mixed), Ok(mixed));
         let refused = guard.addresses("h", &addresses(&["10.0.0.1", "::1"])).unwrap_err();
-        assert_eq!(refused.to_string(), "h: the address 10.0.0.1 is private, only public ones are called");
+        assert_eq!(refused.to_string(), "h is not a public address");
+        let cause = refused.source().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), Some("the address 10.0.0.1 is private, only public ones are called"));
     }
 }

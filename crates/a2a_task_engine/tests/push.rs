@@ -599,6 +599,7 @@ async fn a_webhook_that_may_not_be_called_is_refused_before_anything_is_stored()
     let error =
         setting.engine.send_message(plain(), pushed(request("m", "end"), "http://10.0.0.1/")).await.unwrap_err();
     assert_eq!(error.field_violations()[0].field, "configuration.taskPushNotificationConfig.url");
+    assert!(error.cause().is_some_and(|cause| cause.is::<Error>()), "what the transport said is kept");
     assert_eq!(setting.engine.list_tasks(plain(), Default::default()).await.unwrap().total_size, 0);
     let asked = setting.send(request("m", "one")).await;
     let error = create(&setting.engine, &asked, "hook", "http://10.0.0.1/").await.unwrap_err();

@@ -134,7 +134,7 @@ fn translate(error: reqwest::Error, what: &str) -> TransportError {
     let mut tls = false;
     loop {
         if let Some(forbidden) = innermost.downcast_ref::<Forbidden>() {
-            return TransportError::forbidden(forbidden.to_string());
+            return TransportError::forbidden(forbidden.to_string()).caused_by(forbidden.clone());
         }
         tls |= innermost.is::<rustls::Error>();
         let within = innermost.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);

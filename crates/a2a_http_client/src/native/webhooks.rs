@@ -1,6 +1,6 @@
 //! Push notifications to webhooks (section 4.3.3).
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{error::Error as StdError, fmt, net::IpAddr, time::Duration};
 
 use a2a_app_ports::{BoxFuture, Host, PushOutcome, PushRequest, PushTransport};
 use a2a_protocol_core::{
@@ -88,7 +88,15 @@ impl Webhooks {
 }
 
 fn refused(forbidden: Forbidden) -> Error {
-    Error::invalid("url", forbidden.to_string())
+    Error::invalid("url", forbidden.to_string()).caused_by(forbidden)
+}
+
+/// Why an address is not called, for the log: with the address itself.
+fn with_cause(error: &TransportError) -> String {
+    match error.source().and_then(StdError::source) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 fn attach(headers: &mut HeaderMap, token: &str) -> Result<(), Error> {
@@ -127,7 +135,7 @@ impl PushTransport for Webhooks {
             match within(&*self.host.clock, TIMEOUT, self.transport.send(request)).await {
                 // Nobody needs to know what a webhook says beside its status.
                 Some(Ok(reply)) => outcome(reply.status(), reply.headers(), &self.host),
-                Some(Err(error)) if error.is_forbidden() => PushOutcome::Refused { reason: error.to_string() },
+                Some(Err(error)) if error.is_forbidden() => PushOutcome::Refused { reason: with_cause(&error) },
                 Some(Err(error)) => PushOutcome::Retry { after: None, reason: error.to_string() },
                 None => PushOutcome::Retry { after: None, reason: "no answer within 10 seconds".to_owned() },
             }
@@ -217,10 +225,15 @@ mod tests {
             let checked = webhooks.check("https://hook.example/secret").await.unwrap_err();
             let violation = &checked.field_violations()[0];
             assert_eq!(violation.field, "url");
-            assert!(violation.description.starts_with("hook.example: the address "), "{checked:?}");
+            assert_eq!(violation.description, "hook.example is not a public address");
+            assert_eq!(checked.message(), "url: hook.example is not a public address", "what callers are told");
+            let cause = checked.cause().and_then(StdError::source).unwrap().to_string();
+            assert!(cause.starts_with(&format!("the address {address} is ")), "for the log: {cause}");
             // The name may have got another address since it was checked.
             match webhooks.deliver(to("http://hook.example/secret")).await {
-                PushOutcome::Refused { reason } => assert_eq!(reason, violation.description),
+                PushOutcome::Refused { reason } => {
+                    assert_eq!(reason, format!("hook.example is not a public address: {cause}"), "for the log");
+                }
                 other => panic!("{address}: {other:?}"),
             }
         }

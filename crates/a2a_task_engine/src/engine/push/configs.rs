@@ -10,7 +10,7 @@ use a2a_protocol_core::{
     TaskPushNotificationConfig,
 };
 
-use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, tokens};
+use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, run::Chain, tokens};
 
 impl Shared {
     /// Configures a webhook: it is told what happens from now on. In place of one that has its id it
@@ -132,7 +132,10 @@ impl Shared {
         prefix: &str,
     ) -> Result<PushConfigRow, Error> {
         let Some(transport) = &self.push else { return Err(push_not_supported()) };
-        transport.check(&config.url).await.map_err(|error| within(prefix, error))?;
+        transport.check(&config.url).await.map_err(|error| {
+            tracing::info!(task = %task, error = %Chain(&error), "a webhook is refused");
+            within(prefix, error)
+        })?;
         if config.id.as_ref().is_none_or(String::is_empty) {
             // Callers of 0.3 know of one configuration a task, which they need not name.
             let id = if version == ProtocolVersion::V0_3 { task } else { self.new_id() };
@@ -177,5 +180,5 @@ fn within(prefix: &str, error: Error) -> Error {
     }
     let mut violations = error.field_violations().to_vec();
     violations.iter_mut().for_each(|violation| violation.field.insert_str(0, prefix));
-    Error::violations(violations)
+    Error::violations(violations).caused_by(error)
 }
