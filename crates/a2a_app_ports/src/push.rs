@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use a2a_protocol_core::Error;
+use a2a_protocol_core::{Error, url_origin};
 use bytes::Bytes;
 use http::HeaderMap;
 
@@ -23,19 +23,11 @@ impl fmt::Debug for PushRequest {
     /// Without what may be secret: paths, queries and user information of URLs, values of headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PushRequest")
-            .field("to", &origin(&self.url))
+            .field("to", &url_origin(&self.url))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("body_bytes", &self.body.len())
             .finish()
     }
-}
-
-/// Scheme and host of a URL, for the log.
-fn origin(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}://{host}")
 }
 
 /// What became of a delivery.

@@ -52,7 +52,7 @@ pub use log::{Event, EventKind, FoldError, SendDetails};
 pub use message::{Artifact, Message};
 pub use methods::{Call, Capability, HttpRule, Method};
 pub use part::{Content, Part};
-pub use push::{AuthenticationInfo, PUSH_TOKEN_HEADER, TaskPushNotificationConfig};
+pub use push::{AuthenticationInfo, PUSH_TOKEN_HEADER, TaskPushNotificationConfig, url_origin};
 pub use requests::{
     CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, GetExtendedAgentCardRequest,
     GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest,

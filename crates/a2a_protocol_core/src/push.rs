@@ -54,14 +54,23 @@ pub struct TaskPushNotificationConfig {
 }
 
 impl fmt::Debug for TaskPushNotificationConfig {
+    /// Without what may be secret: of the URL only the [origin](url_origin), of the rest no credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TaskPushNotificationConfig")
             .field("tenant", &self.tenant)
             .field("id", &self.id)
             .field("task_id", &self.task_id)
-            .field("url", &self.url)
+            .field("url", &url_origin(&self.url))
             .field("token", &self.token.as_ref().map(|_| "redacted"))
             .field("authentication", &self.authentication)
             .finish()
     }
+}
+
+/// Scheme and host of a URL, for the log: its user information, path and query may be secret.
+pub fn url_origin(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
 }

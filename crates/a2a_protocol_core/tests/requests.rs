@@ -173,6 +173,20 @@ fn what_a_webhook_is_sent_is_not_longer_than_headers_take() {
 }
 
 #[test]
+fn of_the_url_of_a_webhook_only_the_origin_is_shown() {
+    for (url, shown) in [
+        ("https://SECRET:SECRET@hook.example:8443/SECRET?SECRET#SECRET", "\"https://hook.example:8443\""),
+        ("https://hook.example?SECRET", "\"https://hook.example\""),
+        ("http:/SECRET", "\"://http:\""),
+    ] {
+        let params = json!({"taskId": "t", "url": url});
+        let debug =
+            format!("{:?}", Call::from_json(Method::CreateTaskPushNotificationConfig, &params.to_string()).unwrap());
+        assert!(!debug.contains("SECRET") && debug.contains(shown), "{debug}");
+    }
+}
+
+#[test]
 fn secrets_stay_out_of_debug_output() {
     let config =
         json!({"url": "u", "token": "hunter2", "authentication": {"scheme": "Bearer", "credentials": "hunter3"}});
