@@ -1,6 +1,7 @@
 //! The native implementations: Reqwest with rustls for HTTP, tokio for time and background work.
 
 mod resolver;
+mod turns;
 mod webhooks;
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration, time::SystemTime};

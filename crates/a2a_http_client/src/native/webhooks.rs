@@ -9,10 +9,12 @@ use a2a_protocol_core::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use url::Url;
 
 use super::{
     Reqwest, host,
     resolver::{self, Lookup},
+    turns::Turns,
 };
 use crate::{
     HttpTransport, TransportError,
@@ -24,11 +26,16 @@ use crate::{
 /// How long a delivery may take, the connection included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How many deliveries are made at once: to one host, and in total.
+const AT_ONCE_PER_HOST: usize = 8;
+const AT_ONCE: usize = 128;
+
 /// How long the lookup of a name may take when a webhook is configured.
 const CHECK: Duration = Duration::from_secs(2);
 
 /// Calls webhooks over HTTP: within ten seconds, without redirects and proxies, and only at
-/// addresses that the guard allows. With a key, each call carries a signature that lasts five
+/// addresses that the guard allows; of each host eight at once and in total 128, the others wait for
+/// their turn before their ten seconds begin. With a key, each call carries a signature that lasts five
 /// minutes: a JWT in `Authorization`, or in [`SIGNATURE_HEADER`] where the configuration has
 /// credentials of its own for that header.
 pub struct Webhooks {
@@ -36,6 +43,7 @@ pub struct Webhooks {
     guard: Guard,
     lookup: Lookup,
     host: Host,
+    turns: Turns,
     signer: Option<Signer>,
 }
 
@@ -55,7 +63,8 @@ impl Webhooks {
 
     fn with_lookup(guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
         let transport = Reqwest::guarded_with(TIMEOUT, guard, lookup.clone())?;
-        Ok(Self { transport, guard, lookup, host: host(), signer: None })
+        let turns = Turns::new(AT_ONCE_PER_HOST, AT_ONCE);
+        Ok(Self { transport, guard, lookup, host: host(), turns, signer: None })
     }
 
     /// Signs each call. `issuer` says who calls, such as the address of the agent.
@@ -70,20 +79,34 @@ impl Webhooks {
         self.signer.as_ref().map(|signer| signer.key.public().into()).unwrap_or_default()
     }
 
-    fn request(&self, request: PushRequest) -> Result<http::Request<Bytes>, Error> {
+    /// The request to this URL as it was read. Its signature is as of now.
+    fn request(&self, called: &Url, request: PushRequest) -> Result<http::Request<Bytes>, Error> {
         let PushRequest { url, mut headers, body } = request;
-        let called = self.guard.url(&url).map_err(refused)?;
         if let Some(Signer { key, issuer }) = &self.signer {
             let id = format!("{:032x}", self.host.random.random());
             let mut claims = DeliveryClaims::new(&body, id, self.host.clock.now());
             claims.iss.clone_from(issuer);
-            claims.aud = Some(url.clone());
+            claims.aud = Some(url);
             attach(&mut headers, &claims.sign(key)?)?;
         }
         let mut built =
             http::Request::builder().method(Method::POST).uri(called.as_str()).body(body).map_err(Error::internal)?;
         *built.headers_mut() = headers;
         Ok(built)
+    }
+
+    async fn call(&self, called: &Url, request: PushRequest) -> PushOutcome {
+        let request = match self.request(called, request) {
+            Ok(request) => request,
+            Err(error) => return PushOutcome::Refused { reason: error.message().to_owned() },
+        };
+        match within(&*self.host.clock, TIMEOUT, self.transport.send(request)).await {
+            // Nobody needs to know what a webhook says beside its status.
+            Some(Ok(reply)) => outcome(reply.status(), reply.headers(), &self.host),
+            Some(Err(error)) if error.is_forbidden() => PushOutcome::Refused { reason: with_cause(&error) },
+            Some(Err(error)) => PushOutcome::Retry { after: None, reason: error.to_string() },
+            None => PushOutcome::Retry { after: None, reason: "no answer within 10 seconds".to_owned() },
+        }
     }
 }
 
@@ -128,17 +151,12 @@ impl PushTransport for Webhooks {
 
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
         Box::pin(async move {
-            let request = match self.request(request) {
-                Ok(request) => request,
-                Err(error) => return PushOutcome::Refused { reason: error.message().to_owned() },
+            let called = match self.guard.url(&request.url) {
+                Ok(called) => called,
+                Err(forbidden) => return PushOutcome::Refused { reason: forbidden.to_string() },
             };
-            match within(&*self.host.clock, TIMEOUT, self.transport.send(request)).await {
-                // Nobody needs to know what a webhook says beside its status.
-                Some(Ok(reply)) => outcome(reply.status(), reply.headers(), &self.host),
-                Some(Err(error)) if error.is_forbidden() => PushOutcome::Refused { reason: with_cause(&error) },
-                Some(Err(error)) => PushOutcome::Retry { after: None, reason: error.to_string() },
-                None => PushOutcome::Retry { after: None, reason: "no answer within 10 seconds".to_owned() },
-            }
+            let host = called.host_str().unwrap_or_default();
+            self.turns.take(host, self.call(&called, request)).await
         })
     }
 }
@@ -168,9 +186,13 @@ mod tests {
         atomic::{AtomicUsize, Ordering},
     };
 
+    use a2a_app_ports::Clock;
+    use a2a_protocol_core::Timestamp;
+    use futures::future::{join, join_all, pending};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
+        sync::watch,
     };
 
     use super::*;
@@ -258,6 +280,61 @@ mod tests {
             PushOutcome::Retry { after: None, reason } => assert!(reason.contains("no such host"), "{reason}"),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Counts the time limits that have begun, of which none ends.
+    struct Limits(AtomicUsize);
+
+    impl Clock for Limits {
+        fn now(&self) -> Timestamp {
+            Timestamp::UNIX_EPOCH
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_host_is_called_so_often_at_once_and_nobody_is_late_for_having_waited() {
+        const ALL: usize = 3 * AT_ONCE_PER_HOST;
+        let limits = Arc::new(Limits(AtomicUsize::new(0)));
+        let mut webhooks = Webhooks::new(Guard::default().allow_local_networks(true)).unwrap();
+        webhooks.host.clock = limits.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        // How many calls have come in; the hook answers those up to a number.
+        let (called, mut calls) = watch::channel(0);
+        let (answer, answered) = watch::channel(0);
+        tokio::spawn(async move {
+            for call in 1.. {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let (called, mut answered) = (called.clone(), answered.clone());
+                tokio::spawn(async move {
+                    let _ = connection.read(&mut [0; 4096]).await.unwrap();
+                    called.send_modify(|calls| *calls += 1);
+                    answered.wait_for(|answered| *answered >= call).await.unwrap();
+                    let reply = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                    connection.write_all(reply).await.unwrap();
+                });
+            }
+        });
+        let deliveries = join_all((0..ALL).map(|_| webhooks.deliver(to(&url))));
+        let hook = async {
+            let mut most = 0;
+            for done in 0..ALL {
+                let due = (done + AT_ONCE_PER_HOST).min(ALL);
+                let in_flight = *calls.wait_for(|calls| *calls >= due).await.unwrap() - done;
+                assert_eq!(limits.0.load(Ordering::Relaxed), due, "those that wait have all their time");
+                most = most.max(in_flight);
+                answer.send_replace(done + 1);
+            }
+            most
+        };
+        let (outcomes, most) = join(deliveries, hook).await;
+        assert_eq!(most, AT_ONCE_PER_HOST);
+        assert!(outcomes.iter().all(|outcome| *outcome == PushOutcome::Delivered), "{outcomes:?}");
     }
 
     #[tokio::test]
