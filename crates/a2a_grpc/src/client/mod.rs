@@ -1,6 +1,7 @@
 //! The client: agents behind gRPC interfaces, for the client library.
 
 mod remote;
+mod screened;
 mod target;
 mod tls;
 mod v03_remote;

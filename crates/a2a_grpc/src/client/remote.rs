@@ -13,6 +13,7 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+use super::screened::Screened;
 use crate::{
     convert::{Fault, Read, Write},
     extension_names,
@@ -35,8 +36,8 @@ impl Connection {
         Self { endpoint, channel: OnceLock::new() }
     }
 
-    pub(super) fn channel(&self) -> Channel {
-        self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone()
+    pub(super) fn channel(&self) -> Screened {
+        Screened(self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone())
     }
 }
 

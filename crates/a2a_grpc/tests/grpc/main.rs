@@ -3,6 +3,7 @@
 
 mod calls;
 mod client;
+mod hostile;
 mod services;
 mod support;
 mod v03;
