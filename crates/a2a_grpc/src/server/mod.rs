@@ -5,6 +5,7 @@ mod body;
 mod events;
 mod health;
 mod operations;
+mod refusals;
 mod v03_operations;
 
 use std::{
@@ -61,7 +62,8 @@ impl Default for GrpcOptions {
 }
 
 /// Whether a request is for a gRPC server: by its content type, `application/grpc` or one of its
-/// kind, so that one listener can serve HTTP too. gRPC-Web is another protocol.
+/// kind, so that one listener can serve HTTP too. gRPC-Web is another protocol. Of its kinds, the
+/// server takes `+proto`, and refuses the rest with 415.
 pub fn is_grpc(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     match content_type.strip_prefix(b"application/grpc") {
@@ -113,10 +115,11 @@ impl GrpcServer {
             forward: options.forward,
         };
         if options.v0_3 {
-            services.insert(v03::SERVICE_NAME, handler(Service03::new(answers.clone(), max_message_bytes)));
+            let protocol = handler(Service03::new(answers.clone(), max_message_bytes));
+            services.insert(v03::SERVICE_NAME, refusals::told(protocol, v03::status::of_error));
         }
         let protocol = A2aServiceServer::new(answers).max_decoding_message_size(max_message_bytes);
-        services.insert(SERVICE_NAME, handler(protocol));
+        services.insert(SERVICE_NAME, refusals::told(handler(protocol), status::of_error));
         Self { services: Arc::new(services), clock, body_timeout }
     }
 }
@@ -159,6 +162,9 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
+        if !refusals::is_protobuf(request.headers()) {
+            return Box::pin(async { Ok(refusals::unsupported_media_type()) });
+        }
         // `/package.Service/Method`
         let name = request.uri().path().split('/').nth(1).unwrap_or_default();
         let Some(handler) = self.services.get(name) else {

@@ -178,7 +178,7 @@ async fn a_message_over_the_limit_is_refused() {
     let agent = Agent::fitting();
     let server = Server::with(agent.clone(), card(), |options| options.max_message_bytes = 1000).await;
     let status = server.theirs().send_message(send(&"x".repeat(1000))).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "PAYLOAD_TOO_LARGE"));
     assert!(agent.asked().is_empty());
     server.theirs().send_message(send(&"x".repeat(900))).await.unwrap();
 }

@@ -4,6 +4,7 @@
 mod calls;
 mod client;
 mod hostile;
+mod refusals;
 mod services;
 mod support;
 mod v03;

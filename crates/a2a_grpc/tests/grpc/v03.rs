@@ -316,7 +316,7 @@ async fn a_card_that_tells_nothing_of_0_3_is_told_by_its_interfaces_of_1_0() {
 async fn a_message_over_the_limit_is_refused() {
     let server = Server::with(agent(), card(), |options| options.max_message_bytes = 1000).await;
     let status = call(&server, "SendMessage", send(&"x".repeat(1000)), &[]).await.unwrap_err();
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "PAYLOAD_TOO_LARGE"));
 }
 
 /// Our client of 0.3.
