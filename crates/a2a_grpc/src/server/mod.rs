@@ -22,7 +22,7 @@ use a2a_protocol_core::ProtocolVersion;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use protocol_transport_core::headers::ForwardPolicy;
-use tonic::{Status, body::Body};
+use tonic::{Status, body::Body, codec::CompressionEncoding};
 use tonic_health::pb::health_server::HealthServer;
 use tower_service::Service;
 
@@ -36,7 +36,7 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GrpcOptions {
-    /// The largest request message in bytes. Default 4 MiB.
+    /// The largest request message in bytes, once it is decompressed too. Default 4 MiB.
     pub max_message_bytes: usize,
     /// How long a request may take to arrive. Default 60 s.
     pub body_timeout: Duration,
@@ -74,6 +74,8 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// Answers gRPC requests for one agent: the services of the protocol, health and reflection. Clones
 /// are cheap and share everything.
+///
+/// Requests may be compressed by gzip, and replies are where the caller accepts it.
 #[derive(Clone)]
 pub struct GrpcServer {
     services: Arc<BTreeMap<&'static str, Handler>>,
@@ -118,7 +120,10 @@ impl GrpcServer {
             let protocol = handler(Service03::new(answers.clone(), max_message_bytes));
             services.insert(v03::SERVICE_NAME, refusals::told(protocol, v03::status::of_error));
         }
-        let protocol = A2aServiceServer::new(answers).max_decoding_message_size(max_message_bytes);
+        let protocol = A2aServiceServer::new(answers)
+            .max_decoding_message_size(max_message_bytes)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         services.insert(SERVICE_NAME, refusals::told(handler(protocol), status::of_error));
         Self { services: Arc::new(services), clock, body_timeout }
     }

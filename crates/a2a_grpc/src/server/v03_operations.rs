@@ -10,7 +10,7 @@ use a2a_protocol_core::{Error, ErrorKind, ProtocolVersion, StreamResponse, v03};
 use futures::{StreamExt, stream};
 use http::Request;
 use prost_reflect::DynamicMessage;
-use tonic::{Response, Status, body::Body, server::Grpc};
+use tonic::{Response, Status, body::Body, codec::CompressionEncoding, server::Grpc};
 use tower_service::Service;
 
 use super::{answer::Answers, events::Events};
@@ -47,7 +47,10 @@ impl Service<Request<Body>> for Service03 {
             let status = (self.answers.status)(&error);
             return Box::pin(async move { Ok(status.into_http()) });
         };
-        let mut grpc = Grpc::new(operation.requests()).max_decoding_message_size(self.max_message_bytes);
+        let mut grpc = Grpc::new(operation.requests())
+            .max_decoding_message_size(self.max_message_bytes)
+            .accept_compressed(CompressionEncoding::Gzip)
+            .send_compressed(CompressionEncoding::Gzip);
         let streaming = operation.method.is_streaming();
         let answer = Answer { answers: self.answers.clone(), operation };
         Box::pin(async move {

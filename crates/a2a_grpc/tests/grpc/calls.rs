@@ -7,7 +7,7 @@ use a2a_protocol_core::{AgentExtension, Call, ErrorKind, SecurityScheme};
 use futures::{StreamExt, stream};
 use protocol_transport_core::headers::ForwardPolicy;
 use tokio::sync::oneshot;
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, codec::CompressionEncoding};
 use tonic_types::StatusExt;
 
 use crate::support::{Agent, Server, card, event, events, fitting_reply, v1};
@@ -181,6 +181,24 @@ async fn a_message_over_the_limit_is_refused() {
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "PAYLOAD_TOO_LARGE"));
     assert!(agent.asked().is_empty());
     server.theirs().send_message(send(&"x".repeat(900))).await.unwrap();
+}
+
+#[tokio::test]
+async fn gzip_is_understood_and_answered_where_it_is_accepted() {
+    let agent = Agent::fitting();
+    let server = Server::with(agent.clone(), card(), |options| options.max_message_bytes = 1000).await;
+    let mut client = server.theirs().send_compressed(CompressionEncoding::Gzip);
+    let plain = client.send_message(send(&"x".repeat(900))).await.unwrap();
+    assert!(plain.metadata().get("grpc-encoding").is_none());
+    let mut accepting = client.clone().accept_compressed(CompressionEncoding::Gzip);
+    let compressed = accepting.send_message(send("x")).await.unwrap();
+    assert_eq!(compressed.metadata().get("grpc-encoding").unwrap(), "gzip");
+    assert_eq!(compressed.into_inner().payload, client.send_message(send("x")).await.unwrap().into_inner().payload);
+    agent.asked();
+    // Small as it is sent, and too large as it is meant.
+    let status = client.send_message(send(&"x".repeat(100_000))).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "PAYLOAD_TOO_LARGE"));
+    assert!(agent.asked().is_empty());
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tonic::{
     Code, Request, Status,
     client::Grpc as Client,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
 };
 use tonic_types::StatusExt;
@@ -317,6 +317,20 @@ async fn a_message_over_the_limit_is_refused() {
     let server = Server::with(agent(), card(), |options| options.max_message_bytes = 1000).await;
     let status = call(&server, "SendMessage", send(&"x".repeat(1000)), &[]).await.unwrap_err();
     assert_eq!((status.code(), reason(&status).as_str()), (Code::ResourceExhausted, "PAYLOAD_TOO_LARGE"));
+}
+
+#[tokio::test]
+async fn gzip_is_understood_and_answered_where_it_is_accepted() {
+    let server = Server::of(agent()).await;
+    let mut client = Client::new(server.channel())
+        .send_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Gzip);
+    client.ready().await.unwrap();
+    let path = http::uri::PathAndQuery::from_static("/a2a.v1.A2AService/GetAgentCard");
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let reply = client.unary(Request::new(()), path, codec).await;
+    let encoding = reply.as_ref().ok().and_then(|reply| reply.metadata().get("grpc-encoding"));
+    assert_eq!(encoding.map(|encoding| encoding.as_bytes()), Some(&b"gzip"[..]), "{reply:?}");
 }
 
 /// Our client of 0.3.
