@@ -256,7 +256,7 @@ fn push_configs_are_counted_and_go_with_their_task() {
         config.url = url.to_owned();
         PushConfigRow { config, version: ProtocolVersion::V1_0, created: at(0), cursor: 0, failure: None }
     };
-    let put = |task: u64, row| block_on(tasks.storage.put_push_config(&tasks.scope, id(task), row)).unwrap();
+    let put = |task: u64, row| block_on(tasks.storage.put_push_config(&tasks.scope, id(task), row, 9)).unwrap();
     put(0, row("one", &"u".repeat(10_000)));
     put(0, row("one", &"u".repeat(1000)));
     put(0, row("two", "u"));
@@ -269,7 +269,7 @@ fn push_configs_are_counted_and_go_with_their_task() {
 
     let tasks = Tasks::new(MemoryLimits { max_bytes: 0, replay_window: Duration::ZERO, ..MemoryLimits::default() });
     tasks.run(0, 0);
-    block_on(tasks.storage.put_push_config(&tasks.scope, id(0), row("one", "u"))).unwrap();
+    block_on(tasks.storage.put_push_config(&tasks.scope, id(0), row("one", "u"), 9)).unwrap();
     let pending = || block_on(tasks.storage.pending_pushes("", None, 10)).unwrap().len();
     assert_eq!(pending(), 1);
     tasks.end(0, 0);

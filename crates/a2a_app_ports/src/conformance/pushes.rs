@@ -35,6 +35,10 @@ async fn all(storage: &impl Storage, scope: &Scope, task: TaskId) -> Vec<PushCon
     good(storage.push_configs(scope, task, None, usize::MAX).await)
 }
 
+async fn put(storage: &impl Storage, scope: &Scope, task: TaskId, row: PushConfigRow) -> Result<(), StorageError> {
+    storage.put_push_config(scope, task, row, usize::MAX).await
+}
+
 async fn has_configs(storage: &impl Storage, scope: &Scope, task: TaskId) -> bool {
     let now = good(storage.snapshot(scope, task).await);
     let then = good(storage.snapshot_at(scope, task, 1).await);
@@ -54,18 +58,35 @@ pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Stora
     good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
     assert!(!has_configs(storage, &scope, id(1)).await);
     assert_eq!(good(storage.push_config(&scope, id(1), "one").await), None);
-    good(storage.put_push_config(&scope, id(1), full_row("one")).await);
-    good(storage.put_push_config(&scope, id(1), row("two", 8, 1)).await);
+    good(put(storage, &scope, id(1), full_row("one")).await);
+    good(put(storage, &scope, id(1), row("two", 8, 1)).await);
     assert!(has_configs(storage, &scope, id(1)).await);
     assert_eq!(good(storage.push_config(&scope, id(1), "one").await), Some(full_row("one")));
     assert_eq!(all(storage, &scope, id(1)).await, [full_row("one"), row("two", 8, 1)]);
-    // All of it is replaced, the cursor too.
-    good(storage.put_push_config(&scope, id(1), row("one", 10, 2)).await);
-    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 2), row("two", 8, 1)]);
+    // All of it is replaced, but it has been told what was told before it.
+    good(put(storage, &scope, id(1), row("one", 10, 2)).await);
+    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("two", 8, 1)]);
     // A task that has ended keeps its configurations, and takes more.
     good(storage.append(&scope, id(1), 1, vec![status(20, TaskState::Completed)]).await);
-    good(storage.put_push_config(&scope, id(1), row("three", 30, 2)).await);
-    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 2), row("three", 30, 2), row("two", 8, 1)]);
+    good(put(storage, &scope, id(1), row("three", 30, 2)).await);
+    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("three", 30, 2), row("two", 8, 1)]);
+    // Whatever the clock says, it is newer than what it replaces.
+    good(put(storage, &scope, id(1), row("one", 4, 0)).await);
+    let config = row("one", 4, 0).config;
+    assert_eq!(all(storage, &scope, id(1)).await[0], PushConfigRow { config, ..row("one", 11, 3) });
+}
+
+pub(super) async fn a_task_has_no_more_push_configs_than_it_may(storage: &impl Storage) {
+    let scope = scope("agent");
+    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0)))).await);
+    good(storage.put_push_config(&scope, id(1), row("two", 1, 0), 2).await);
+    let before = all(storage, &scope, id(1)).await;
+    let full = storage.put_push_config(&scope, id(1), row("three", 1, 0), 2).await;
+    assert!(matches!(full, Err(StorageError::Full)), "{full:?}");
+    assert_eq!(all(storage, &scope, id(1)).await, before);
+    // One that replaces another is no more.
+    good(storage.put_push_config(&scope, id(1), row("two", 5, 0), 2).await);
+    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 1, 0), row("two", 5, 0)]);
 }
 
 pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
@@ -73,7 +94,7 @@ pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
     good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
     let names = [" ", "A", "B", "a", "a b", "a/b?c", "aa", "b", "~", "é", "ü", "☃", "🦀"];
     for name in names.iter().rev() {
-        good(storage.put_push_config(&scope, id(1), row(name, 1, 1)).await);
+        good(put(storage, &scope, id(1), row(name, 1, 1)).await);
     }
     for limit in [1, 3, 5, names.len(), 100] {
         let (mut seen, mut after): (Vec<String>, Option<String>) = (Vec::new(), None);
@@ -98,8 +119,8 @@ pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
 pub(super) async fn a_deleted_push_config_is_gone(storage: &impl Storage) {
     let scope = scope("agent");
     good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
-    good(storage.put_push_config(&scope, id(1), row("one", 1, 0)).await);
-    good(storage.put_push_config(&scope, id(1), row("two", 2, 0)).await);
+    good(put(storage, &scope, id(1), row("one", 1, 0)).await);
+    good(put(storage, &scope, id(1), row("two", 2, 0)).await);
     for _ in 0..2 {
         good(storage.delete_push_config(&scope, id(1), "one").await);
         assert_eq!(good(storage.push_config(&scope, id(1), "one").await), None);
@@ -122,11 +143,11 @@ pub(super) async fn push_configs_belong_to_a_task_of_their_scope(storage: &impl 
     let own = with(Some("a"), Some("b"));
     good(storage.create(&own, id(1), vec![created(1, "context")], None).await);
     good(storage.create(&own, id(2), vec![created(1, "context")], None).await);
-    good(storage.put_push_config(&own, id(1), row("one", 1, 0)).await);
+    good(put(storage, &own, id(1), row("one", 1, 0)).await);
     assert_eq!(all(storage, &own, id(2)).await, [], "another task");
     let strangers = [scope("agent"), scope("other"), with(Some("b"), Some("a")), with(Some("a"), None)];
     for stranger in &strangers {
-        let refused = storage.put_push_config(stranger, id(1), row("one", 2, 0)).await;
+        let refused = put(storage, stranger, id(1), row("one", 2, 0)).await;
         assert!(matches!(refused, Err(StorageError::NotFound)), "{refused:?}");
         assert_eq!(good(storage.push_config(stranger, id(1), "one").await), None);
         assert_eq!(all(storage, stranger, id(1)).await, []);
@@ -136,7 +157,7 @@ pub(super) async fn push_configs_belong_to_a_task_of_their_scope(storage: &impl 
         good(storage.fail_push(&key(stranger, id(1), "one"), at(1), failure).await);
     }
     assert_eq!(all(storage, &own, id(1)).await, [row("one", 1, 0)]);
-    let nowhere = storage.put_push_config(&own, id(3), row("one", 1, 0)).await;
+    let nowhere = put(storage, &own, id(3), row("one", 1, 0)).await;
     assert!(matches!(nowhere, Err(StorageError::NotFound)), "{nowhere:?}");
 }
 
@@ -163,18 +184,19 @@ pub(super) async fn a_push_cursor_never_goes_back(storage: &impl Storage) {
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let log = vec![created(1, "context"), status(2, TaskState::Working), status(3, TaskState::Working)];
     good(storage.create(&scope, id(1), log, Some(Box::new(row("one", 5, 0)))).await);
-    good(storage.put_push_config(&scope, id(1), row("two", 5, 0)).await);
-    for (told, cursor) in [(2, 2), (1, 2), (0, 2), (3, 3)] {
+    good(put(storage, &scope, id(1), row("two", 5, 0)).await);
+    for (told, cursor) in [(1, 1), (2, 2), (1, 2), (0, 2)] {
         good(storage.advance_push(&one, at(5), told).await);
         assert_eq!(all(storage, &scope, id(1)).await, [row("one", 5, cursor), row("two", 5, 0)]);
     }
-    // What was told of a configuration that has been replaced is not told of the new one.
-    good(storage.put_push_config(&scope, id(1), row("one", 6, 1)).await);
+    // What is told late of a configuration that has been replaced does not count for the new one.
+    good(put(storage, &scope, id(1), row("one", 6, 0)).await);
     good(storage.advance_push(&one, at(5), 3).await);
-    assert_eq!(good(storage.push_config(&scope, id(1), "one").await), Some(row("one", 6, 1)));
+    assert_eq!(good(storage.push_config(&scope, id(1), "one").await), Some(row("one", 6, 2)));
+    good(storage.advance_push(&one, at(6), 3).await);
     good(storage.delete_push_config(&scope, id(1), "two").await);
     good(storage.advance_push(&two, at(5), 3).await);
-    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 6, 1)]);
+    assert_eq!(all(storage, &scope, id(1)).await, [row("one", 6, 3)]);
 }
 
 pub(super) async fn a_push_failure_is_noted_on_what_failed(storage: &impl Storage) {
@@ -182,13 +204,13 @@ pub(super) async fn a_push_failure_is_noted_on_what_failed(storage: &impl Storag
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let failure = || PushFailure { time: at(9), reason: "503, \"busy\"".to_owned() };
     good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 5, 0)))).await);
-    good(storage.put_push_config(&scope, id(1), row("two", 5, 0)).await);
+    good(put(storage, &scope, id(1), row("two", 5, 0)).await);
     good(storage.fail_push(&one, at(5), failure()).await);
     let failed = PushConfigRow { failure: Some(failure()), ..row("one", 5, 0) };
     assert_eq!(all(storage, &scope, id(1)).await, [failed, row("two", 5, 0)]);
     assert_eq!(pending(storage, "agent").await, std::slice::from_ref(&two), "nobody tries again");
     // Replaced, it is as good as new, whatever comes late of the old one.
-    good(storage.put_push_config(&scope, id(1), row("one", 6, 0)).await);
+    good(put(storage, &scope, id(1), row("one", 6, 0)).await);
     good(storage.fail_push(&one, at(5), failure()).await);
     assert_eq!(pending(storage, "agent").await, [one, two.clone()]);
     good(storage.delete_push_config(&scope, id(1), "two").await);
@@ -202,9 +224,9 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
     let mut expected = Vec::new();
     for (number, scope) in (0..).zip([&own, &tenant, &own, &tenant, &scope("other")]) {
         good(storage.create(scope, id(number), vec![created(1, "context")], None).await);
-        good(storage.put_push_config(scope, id(number), row("behind", 1, 0)).await);
-        good(storage.put_push_config(scope, id(number), row("told", 1, 1)).await);
-        good(storage.put_push_config(scope, id(number), row("also behind", 1, 0)).await);
+        good(put(storage, scope, id(number), row("behind", 1, 0)).await);
+        good(put(storage, scope, id(number), row("told", 1, 1)).await);
+        good(put(storage, scope, id(number), row("also behind", 1, 0)).await);
         expected.extend([key(scope, id(number), "behind"), key(scope, id(number), "also behind")]);
     }
     expected.retain(|key| &*key.scope.agent == "agent");

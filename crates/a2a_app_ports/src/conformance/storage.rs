@@ -69,6 +69,7 @@ cases! {
     pushes::push_configs_belong_to_a_task_of_their_scope,
     pushes::a_push_config_comes_with_its_task_or_not_at_all,
     pushes::a_push_cursor_never_goes_back,
+    pushes::a_task_has_no_more_push_configs_than_it_may,
     pushes::a_push_failure_is_noted_on_what_failed,
     pushes::push_configs_behind_their_logs_are_pending,
 }

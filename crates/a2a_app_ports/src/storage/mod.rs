@@ -115,6 +115,8 @@ pub enum StorageError {
     },
     /// The events do not fit the task: nothing was written.
     Refused(FoldError),
+    /// There are as many as there may be: nothing was written.
+    Full,
     /// The storage itself failed.
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -125,6 +127,7 @@ impl fmt::Display for StorageError {
             Self::NotFound => f.write_str("no such task in this scope"),
             Self::Conflict { current } => write!(f, "the log is already at revision {current}"),
             Self::Refused(error) => write!(f, "the event does not fit: {error}"),
+            Self::Full => f.write_str("there are as many as there may be"),
             Self::Failed(_) => f.write_str("the storage failed"),
         }
     }
@@ -135,7 +138,7 @@ impl std::error::Error for StorageError {
         match self {
             Self::Refused(error) => Some(error),
             Self::Failed(cause) => Some(&**cause),
-            Self::NotFound | Self::Conflict { .. } => None,
+            Self::NotFound | Self::Conflict { .. } | Self::Full => None,
         }
     }
 }
@@ -225,16 +228,18 @@ pub trait TaskStorage: Send + Sync {
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>>;
 
-    /// Stores a push configuration of a task, in place of the one that has its id. The task may have
-    /// ended. Configurations go when their task goes.
+    /// Stores a push configuration of a task, which may have ended: in place of the one that has its
+    /// id, as [`PushConfigRow::in_place_of`] says, or as one more, where the task has fewer than
+    /// `most`. All of it at once, whoever else puts one. Configurations go when their task goes.
     ///
     /// # Errors
-    /// `NotFound` when the scope has no such task.
+    /// `NotFound` when the scope has no such task, `Full` when the task has `most` others.
     fn put_push_config<'a>(
         &'a self,
         scope: &'a Scope,
         task: TaskId,
         row: PushConfigRow,
+        most: usize,
     ) -> BoxFuture<'a, Result<(), StorageError>>;
 
     /// The push configuration of this id; `None` also when the task is not there.

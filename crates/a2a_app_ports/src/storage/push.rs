@@ -1,5 +1,7 @@
 //! Push configurations as they are kept.
 
+use std::time::Duration;
+
 use a2a_protocol_core::{ProtocolVersion, TaskPushNotificationConfig, Timestamp};
 
 use crate::{Revision, Scope, TaskId};
@@ -24,6 +26,15 @@ impl PushConfigRow {
     /// The id, which a stored configuration always has.
     pub fn id(&self) -> &str {
         self.config.id.as_deref().unwrap_or_default()
+    }
+
+    /// As it is stored in place of the one that has its id: it is told what that one has not been
+    /// told, and is newer, so that one is known from the other.
+    #[must_use]
+    pub fn in_place_of(mut self, known: &Self) -> Self {
+        self.cursor = known.cursor;
+        self.created = self.created.max(known.created.plus(Duration::from_millis(1)));
+        self
     }
 }
 

@@ -330,8 +330,9 @@ impl TaskStorage for MemoryStorage {
         scope: &'a Scope,
         task: TaskId,
         row: PushConfigRow,
+        most: usize,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(async move { self.put_push_now(scope, task, row) })
+        Box::pin(async move { self.put_push_now(scope, task, row, most) })
     }
 
     fn push_config<'a>(

@@ -59,11 +59,22 @@ impl PushedTasks {
 }
 
 impl MemoryStorage {
-    pub(super) fn put_push_now(&self, scope: &Scope, task: TaskId, row: PushConfigRow) -> Result<(), StorageError> {
+    pub(super) fn put_push_now(
+        &self,
+        scope: &Scope,
+        task: TaskId,
+        mut row: PushConfigRow,
+        most: usize,
+    ) -> Result<(), StorageError> {
         let record = self.find(scope, task).ok_or(StorageError::NotFound)?;
         let mut kept = record.kept();
         if kept.is_gone() {
             return Err(StorageError::NotFound);
+        }
+        match kept.pushes().and_then(|pushes| pushes.0.get(row.id())) {
+            Some(known) => row = row.in_place_of(known),
+            None if kept.pushes().map_or(0, |pushes| pushes.0.len()) >= most => return Err(StorageError::Full),
+            None => {}
         }
         self.change_pushes(task, &mut kept, |pushes| pushes.put(row));
         drop(kept);

@@ -133,8 +133,9 @@ impl TaskStorage for TestStorage {
         scope: &'a Scope,
         task: TaskId,
         row: PushConfigRow,
+        most: usize,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.put_push_config(scope, task, row).await }))
+        self.write(Box::pin(async move { self.memory.put_push_config(scope, task, row, most).await }))
     }
 
     fn push_config<'a>(

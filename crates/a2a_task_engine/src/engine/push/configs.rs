@@ -1,9 +1,9 @@
 //! The operations on push configurations (sections 3.1.7 to 3.1.10), and those that come along with
 //! a message.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use a2a_app_ports::{CallContext, PushConfigRow, Reply, Revision, Scope, TaskId};
+use a2a_app_ports::{CallContext, PushConfigRow, Reply, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{
     DeleteTaskPushNotificationConfigRequest, Error, ErrorKind, GetTaskPushNotificationConfigRequest,
     ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse, ProtocolVersion,
@@ -144,7 +144,7 @@ impl Shared {
         Ok(PushConfigRow { config, version, created: self.host.clock.now(), cursor: 0, failure: None })
     }
 
-    /// Stores a configuration of a task whose log is so long.
+    /// Stores a configuration of a task whose log is so long, in place of the one that has its id.
     pub(in crate::engine) async fn put_push_config(
         &self,
         scope: &Scope,
@@ -152,21 +152,16 @@ impl Shared {
         mut row: PushConfigRow,
         revision: Revision,
     ) -> Result<(), Error> {
-        let known = self.storage.push_config(scope, task, row.id()).await.map_err(failed)?;
         row.cursor = revision;
-        if let Some(known) = known {
-            row.cursor = known.cursor;
-            // By its time, one is known from the other.
-            row.created = row.created.max(known.created.plus(Duration::from_millis(1)));
-        } else {
-            let most = self.options.push.max_configs;
-            let found = self.storage.push_configs(scope, task, None, most).await.map_err(failed)?;
-            if found.len() >= most {
+        let most = self.options.push.max_configs;
+        self.storage.put_push_config(scope, task, row, most).await.map_err(|error| match error {
+            StorageError::NotFound => Error::task_not_found(&task.to_string()),
+            StorageError::Full => {
                 let text = format!("the task has {most} push notification configurations, and can have no more");
-                return Err(Error::new(ErrorKind::ResourceExhausted, text));
+                Error::new(ErrorKind::ResourceExhausted, text)
             }
-        }
-        self.storage.put_push_config(scope, task, row).await.map_err(failed)
+            error => failed(error),
+        })
     }
 }
 
