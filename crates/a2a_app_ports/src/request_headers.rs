@@ -4,16 +4,20 @@
 use std::{borrow::Cow, sync::Arc};
 
 use a2a_protocol_core::{AgentCard, EXTENSIONS_HEADER, Error, VERSION_HEADER, extensions as negotiation, v03};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Presented;
+
+static VERSION: HeaderName = HeaderName::from_static(VERSION_HEADER);
+static EXTENSIONS: HeaderName = HeaderName::from_static(EXTENSIONS_HEADER);
+static EXTENSIONS_V03: HeaderName = HeaderName::from_static(v03::EXTENSIONS_HEADER);
 
 /// The version that all header lines agree on; `None` if none names one.
 ///
 /// # Errors
 /// InvalidParams where they differ, or are not ASCII.
 pub fn version(headers: &HeaderMap) -> Result<Option<Cow<'_, str>>, Error> {
-    let lines = headers.get_all(VERSION_HEADER).iter().map(|value| text(VERSION_HEADER, value));
+    let lines = headers.get_all(&VERSION).iter().map(|value| text(VERSION_HEADER, value));
     agreed(lines.map(|line| line.map(Cow::Borrowed)))
 }
 
@@ -49,9 +53,9 @@ pub fn extensions(headers: &HeaderMap, card: &AgentCard) -> Result<Vec<String>, 
         return Ok(Vec::new());
     }
     let mut requested = Vec::new();
-    for name in [EXTENSIONS_HEADER, v03::EXTENSIONS_HEADER] {
+    for name in [&EXTENSIONS, &EXTENSIONS_V03] {
         for value in headers.get_all(name) {
-            for uri in negotiation::parse(text(name, value)?) {
+            for uri in negotiation::parse(text(name.as_str(), value)?) {
                 if !requested.contains(&uri) {
                     requested.push(uri);
                 }

@@ -1,6 +1,6 @@
 //! Extensions: a decorator that shows calls and replies to those that are active.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Extension, Reply};
 use a2a_protocol_core::{AgentCard, Call, Error, StreamEvent, extensions};
@@ -40,13 +40,18 @@ impl Extended {
         Self { agent, card, extensions }
     }
 
-    async fn answer(&self, mut context: CallContext, mut call: Call) -> Result<Reply, Error> {
-        check_required(&self.card.get(), &context)?;
+    /// What sees this call, in the order of its registration.
+    fn active(&self, context: &CallContext) -> Vec<Arc<dyn Extension>> {
         let active = self.extensions.iter().filter(|extension| context.has_extension(&extension.uri));
-        let active: Vec<Arc<dyn Extension>> = active.map(|active| active.extension.clone()).collect();
-        if active.is_empty() {
-            return self.agent.handle(context, call).await;
-        }
+        active.map(|active| active.extension.clone()).collect()
+    }
+
+    async fn shown(
+        &self,
+        active: Vec<Arc<dyn Extension>>,
+        mut context: CallContext,
+        mut call: Call,
+    ) -> Result<Reply, Error> {
         for extension in &active {
             extension.on_call(&mut context, &mut call).await?;
         }
@@ -82,6 +87,13 @@ fn shown(extension: &dyn Extension, context: &CallContext, event: Arc<StreamEven
 
 impl AgentService for Extended {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
-        Box::pin(self.answer(context, call))
+        if let Err(error) = check_required(&self.card.get(), &context) {
+            return Box::pin(ready(Err(error)));
+        }
+        let active = self.active(&context);
+        if active.is_empty() {
+            return self.agent.handle(context, call);
+        }
+        Box::pin(self.shown(active, context, call))
     }
 }

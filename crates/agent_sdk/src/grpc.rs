@@ -11,9 +11,9 @@ use a2a_grpc::{GrpcOptions, GrpcServer, is_grpc};
 use a2a_http_server::{HttpServer, ServerOptions, V03Support, native};
 use a2a_protocol_core::AgentInterface;
 use bytes::Bytes;
+use futures::future::{Either, MapOk, TryFutureExt as _};
 use http::{Request, Response, Uri};
 use http_body::Body;
-use http_body_util::Either;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
@@ -153,6 +153,9 @@ impl std::fmt::Debug for Grpc {
     }
 }
 
+type EitherBody = http_body_util::Either<a2a_http_server::Body, a2a_grpc::Body>;
+type Answer<B> = MapOk<BoxFuture<'static, Result<Response<B>, Infallible>>, fn(Response<B>) -> Response<EitherBody>>;
+
 /// HTTP and gRPC at one address.
 #[derive(Clone)]
 struct Both {
@@ -165,9 +168,10 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Send,
 {
-    type Response = Response<Either<a2a_http_server::Body, a2a_grpc::Body>>;
+    type Response = Response<EitherBody>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    // Boxed already, as they are.
+    type Future = Either<Answer<a2a_http_server::Body>, Answer<a2a_grpc::Body>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -175,11 +179,9 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         if is_grpc(request.headers()) {
-            let answered = self.grpc.call(request);
-            Box::pin(async move { Ok(answered.await?.map(Either::Right)) })
+            Either::Right(self.grpc.call(request).map_ok(|response| response.map(EitherBody::Right)))
         } else {
-            let answered = self.http.call(request);
-            Box::pin(async move { Ok(answered.await?.map(Either::Left)) })
+            Either::Left(self.http.call(request).map_ok(|response| response.map(EitherBody::Left)))
         }
     }
 }
