@@ -18,12 +18,20 @@ pub struct Principal {
     pub id: Arc<str>,
     /// The scopes that the credential carries.
     pub scopes: BTreeSet<String>,
+    /// Whether it is a program, through which others may call: where somebody else's credential is
+    /// needed too, that one says who calls.
+    pub is_program: bool,
 }
 
 impl Principal {
     /// A principal without scopes.
     pub fn new(id: impl Into<Arc<str>>) -> Self {
-        Self { id: id.into(), scopes: BTreeSet::new() }
+        Self { id: id.into(), scopes: BTreeSet::new(), is_program: false }
+    }
+
+    /// A program through which others may call, without scopes.
+    pub fn program(id: impl Into<Arc<str>>) -> Self {
+        Self { is_program: true, ..Self::new(id) }
     }
 
     /// With one more scope.

@@ -26,6 +26,9 @@ pub(super) fn refuse(
             let reason = format!(", error=\"insufficient_scope\", scope=\"{}\"", quotable(&scopes.join(" ")));
             (Error::new(ErrorKind::PermissionDenied, text).with_metadata("scopes", scopes.join(" ")), reason)
         }
+        Refusal::OneKeyForTwo(..) | Refusal::SeveralCallers => {
+            (Error::new(ErrorKind::Unauthenticated, refusal.to_string()), ", error=\"invalid_token\"".to_owned())
+        }
         Refusal::Unauthenticated if invalid.is_empty() => {
             let taken: Vec<String> = schemes().map(|(name, scheme)| format!("{name} ({})", describe(scheme))).collect();
             let text = format!("credentials are needed; the agent takes {}", taken.join(", "));

@@ -24,9 +24,9 @@ pub use self::tokens::Tokens;
 /// that says, the others are nobody in particular, and share their tasks. GetExtendedAgentCard asks everybody for
 /// credentials.
 ///
-/// Where several schemes have to be met together, the owner is whom the credential of the most
-/// personal one belongs to: OpenID Connect, then OAuth 2.0, then HTTP authentication, then API keys,
-/// which often stand for a program that many people use; among equals, the first by name.
+/// Credentials for schemes that have to be met together belong to one caller, and no API key counts
+/// for two of them. Only a program's ([`Principal::program`](a2a_app_ports::Principal::program)) may
+/// come with somebody else's, who then is the caller.
 pub struct Authenticated {
     agent: Arc<dyn AgentService>,
     card: CardHandle,
@@ -72,10 +72,13 @@ impl Authenticated {
         for (name, scheme) in &card.security_schemes {
             let verified = match Credential::presented(scheme, &presented.headers, &presented.query) {
                 Ok(None) => continue,
-                Ok(Some(credential)) => self.authenticator.verify(name, scheme, &credential).await?,
+                Ok(Some(credential)) => {
+                    let principal = self.authenticator.verify(name, scheme, &credential).await?;
+                    principal.map(|principal| Found::Valid(principal, credential))
+                }
                 Err(_malformed) => None,
             };
-            found.insert(name.as_str(), verified.map_or(Found::Invalid, Found::Valid));
+            found.insert(name.as_str(), verified.unwrap_or(Found::Invalid));
         }
         Ok(found)
     }

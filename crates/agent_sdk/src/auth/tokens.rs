@@ -16,7 +16,9 @@ use subtle::ConstantTimeEq;
 /// passwords. A credential is compared with all that are known, each in constant time.
 ///
 /// In a card that declares no schemes they are `bearer` (HTTP Bearer) and `apiKey` (the header
-/// `X-API-Key`), as far as there are tokens of the kind.
+/// `X-API-Key`), as far as there are tokens of the kind. In a card with several schemes of a kind, a
+/// token is good for each of them, unless it is made for one by its name in the card
+/// ([`bearer_for`](Self::bearer_for), [`api_key_for`](Self::api_key_for)).
 #[derive(Clone)]
 pub struct Tokens {
     known: Vec<Known>,
@@ -25,6 +27,8 @@ pub struct Tokens {
 
 #[derive(Clone)]
 struct Known {
+    /// The name of the only scheme that it is for.
+    scheme: Option<Box<str>>,
     kind: Kind,
     digest: [u8; 32],
     principal: Principal,
@@ -45,13 +49,25 @@ impl Tokens {
     /// One more bearer token, and whose it is.
     #[must_use]
     pub fn bearer(self, token: impl AsRef<str>, principal: impl Into<Principal>) -> Self {
-        self.with(Kind::Bearer, Sha256::digest(token.as_ref()).into(), principal.into())
+        self.with(None, Kind::Bearer, token.as_ref(), principal.into())
+    }
+
+    /// One more bearer token, for the scheme of this name only.
+    #[must_use]
+    pub fn bearer_for(self, scheme: impl AsRef<str>, token: impl AsRef<str>, principal: impl Into<Principal>) -> Self {
+        self.with(Some(scheme.as_ref().into()), Kind::Bearer, token.as_ref(), principal.into())
     }
 
     /// One more API key, and whose it is.
     #[must_use]
     pub fn api_key(self, key: impl AsRef<str>, principal: impl Into<Principal>) -> Self {
-        self.with(Kind::ApiKey, Sha256::digest(key.as_ref()).into(), principal.into())
+        self.with(None, Kind::ApiKey, key.as_ref(), principal.into())
+    }
+
+    /// One more API key, for the scheme of this name only.
+    #[must_use]
+    pub fn api_key_for(self, scheme: impl AsRef<str>, key: impl AsRef<str>, principal: impl Into<Principal>) -> Self {
+        self.with(Some(scheme.as_ref().into()), Kind::ApiKey, key.as_ref(), principal.into())
     }
 
     /// Where API keys go, instead of into the header `X-API-Key`: a `header`, `query` parameter or
@@ -69,13 +85,13 @@ impl Tokens {
     /// {
     ///   "credentials": [
     ///     {"principal": "alice", "scopes": ["read"], "bearerSha256": "2bb80d53…"},
-    ///     {"principal": "ci", "apiKeySha256": "9f86d081…"}
+    ///     {"principal": "shop", "program": true, "scheme": "apiKey", "apiKeySha256": "9f86d081…"}
     ///   ],
     ///   "apiKey": {"location": "header", "name": "X-API-Key"}
     /// }
     /// ```
     ///
-    /// `scopes` and `apiKey` may be absent. Other formats can be read through `Deserialize`.
+    /// `scopes`, `program`, `scheme` and `apiKey` may be absent. Other formats can be read through `Deserialize`.
     ///
     /// # Errors
     /// InvalidParams that names the field.
@@ -93,12 +109,12 @@ impl Tokens {
         Sha256::digest(token.as_ref()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn with(mut self, kind: Kind, digest: [u8; 32], principal: Principal) -> Self {
-        self.known.push(Known { kind, digest, principal });
+    fn with(mut self, scheme: Option<Box<str>>, kind: Kind, token: &str, principal: Principal) -> Self {
+        self.known.push(Known { scheme, kind, digest: Sha256::digest(token).into(), principal });
         self
     }
 
-    fn find(&self, credential: &Credential) -> Option<&Principal> {
+    fn find(&self, scheme: &str, credential: &Credential) -> Option<&Principal> {
         let (kind, secret) = match credential {
             Credential::Bearer(token) => (Kind::Bearer, token),
             Credential::ApiKey(key) => (Kind::ApiKey, key),
@@ -106,12 +122,18 @@ impl Tokens {
         };
         let digest: [u8; 32] = Sha256::digest(secret).into();
         let mut found = None;
-        for known in self.known.iter().filter(|known| known.kind == kind) {
+        for known in self.known.iter().filter(|known| known.kind == kind && known.is_for(scheme)) {
             if known.digest.ct_eq(&digest).into() {
                 found = Some(&known.principal);
             }
         }
         found
+    }
+}
+
+impl Known {
+    fn is_for(&self, scheme: &str) -> bool {
+        self.scheme.as_deref().is_none_or(|own| own == scheme)
     }
 }
 
@@ -123,23 +145,20 @@ impl Default for Tokens {
 
 impl Authenticator for Tokens {
     fn schemes(&self) -> BTreeMap<String, SecurityScheme> {
-        let has = |kind| self.known.iter().any(|known| known.kind == kind);
-        let bearer = || SecurityScheme::HttpAuth(HttpAuthSecurityScheme::new("Bearer"));
-        let api_key = || SecurityScheme::ApiKey(self.api_key.clone());
-        let schemes = [
-            has(Kind::Bearer).then(|| ("bearer".to_owned(), bearer())),
-            has(Kind::ApiKey).then(|| ("apiKey".to_owned(), api_key())),
-        ];
-        schemes.into_iter().flatten().collect()
+        let bearer = SecurityScheme::HttpAuth(HttpAuthSecurityScheme::new("Bearer"));
+        let api_key = SecurityScheme::ApiKey(self.api_key.clone());
+        let schemes = [("bearer", Kind::Bearer, bearer), ("apiKey", Kind::ApiKey, api_key)].into_iter();
+        let used = schemes.filter(|(name, kind, _)| self.known.iter().any(|one| one.kind == *kind && one.is_for(name)));
+        used.map(|(name, _, scheme)| (name.to_owned(), scheme)).collect()
     }
 
     fn verify<'a>(
         &'a self,
-        _name: &'a str,
+        name: &'a str,
         _scheme: &'a SecurityScheme,
         credential: &'a Credential,
     ) -> BoxFuture<'a, Result<Option<Principal>, Error>> {
-        Box::pin(std::future::ready(Ok(self.find(credential).cloned())))
+        Box::pin(std::future::ready(Ok(self.find(name, credential).cloned())))
     }
 }
 
@@ -175,6 +194,9 @@ impl<'de> Deserialize<'de> for Entry {
             principal: Box<str>,
             #[serde(default)]
             scopes: Vec<String>,
+            #[serde(default)]
+            program: bool,
+            scheme: Option<Box<str>>,
             bearer_sha256: Option<Sha256Hex>,
             api_key_sha256: Option<Sha256Hex>,
         }
@@ -189,7 +211,8 @@ impl<'de> Deserialize<'de> for Entry {
         }
         let mut principal = Principal::new(fields.principal);
         principal.scopes = fields.scopes.into_iter().collect();
-        Ok(Self(Known { kind, digest, principal }))
+        principal.is_program = fields.program;
+        Ok(Self(Known { scheme: fields.scheme, kind, digest, principal }))
     }
 }
 
@@ -219,18 +242,27 @@ mod tests {
     fn tokens_from_a_file_are_those_of_the_code() {
         let file = format!(
             r#"{{"credentials":[{{"principal":"alice","scopes":["read"],"bearerSha256":"{}"}},
-                {{"principal":"ci","apiKeySha256":"{}"}}],"apiKey":{{"location":"query","name":"key"}}}}"#,
+                {{"principal":"ci","apiKeySha256":"{}"}},
+                {{"principal":"shop","program":true,"scheme":"app","apiKeySha256":"{}"}},
+                {{"principal":"root","scheme":"admin","bearerSha256":"{}"}}],"apiKey":{{"location":"query","name":"key"}}}}"#,
             Tokens::digest("t0ken"),
             Tokens::digest("k3y").to_uppercase(),
+            Tokens::digest("4pp"),
+            Tokens::digest("r00t"),
         );
         let alice = Principal::new("alice").scope("read");
         let code = Tokens::new().bearer("t0ken", alice.clone()).api_key("k3y", "ci").api_keys_in("query", "key");
+        let code = code.api_key_for("app", "4pp", Principal::program("shop")).bearer_for("admin", "r00t", "root");
         for tokens in [Tokens::from_json(&file).unwrap(), code] {
-            let bearer = |token: &str| tokens.find(&Credential::Bearer(token.to_owned())).cloned();
-            let api_key = |key: &str| tokens.find(&Credential::ApiKey(key.to_owned())).cloned();
+            let bearer = |token: &str| tokens.find("any", &Credential::Bearer(token.to_owned())).cloned();
+            let api_key = |key: &str| tokens.find("any", &Credential::ApiKey(key.to_owned())).cloned();
             assert_eq!(bearer("t0ken"), Some(alice.clone()));
             assert_eq!(api_key("k3y"), Some(Principal::new("ci")));
             assert_eq!([bearer("k3y"), api_key("t0ken"), bearer(""), bearer("t0ken ")], [const { None }; 4]);
+            let (app, root) = (Credential::ApiKey("4pp".to_owned()), Credential::Bearer("r00t".to_owned()));
+            assert_eq!(tokens.find("app", &app), Some(&Principal::program("shop")));
+            assert_eq!(tokens.find("admin", &root), Some(&Principal::new("root")));
+            assert_eq!([bearer("r00t"), api_key("4pp")], [const { None }; 2], "for other schemes");
             assert_eq!(tokens.schemes().into_keys().collect::<Vec<_>>(), ["apiKey", "bearer"]);
             let SecurityScheme::ApiKey(scheme) = &tokens.schemes()["apiKey"] else { panic!("no API key") };
             assert_eq!((&*scheme.location, &*scheme.name), ("query", "key"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agent_sdk::{
     Tokens,
-    ports::Principal,
+    ports::{Presented, Principal},
     prelude::*,
     protocol::{
         Call, CancelTaskRequest, Error, ErrorKind, GetTaskRequest, ListTasksRequest, Message, Method,
@@ -20,7 +20,7 @@ fn tokens() -> Tokens {
         .bearer("alice-admin", Principal::new("alice").scope("read").scope("admin"))
         .bearer("bob-1", Principal::new("bob").scope("read"))
         .api_key("alice-key", "alice")
-        .api_key("app-key", "app")
+        .api_key("app-key", Principal::program("app"))
 }
 
 async fn guarded(binding: Binding) -> World {
@@ -138,6 +138,11 @@ async fn schemes_that_belong_together_are_all_needed(binding: Binding) {
     // The token says who it is, the key only through which program.
     assert_eq!(refusal(both("bob-1").get_task(CallContext::new(), get()).await).0, ErrorKind::TaskNotFound);
     assert_eq!(both("alice-admin").get_task(CallContext::new(), get()).await.unwrap().id, task.id);
+    // Nor do the credentials of two callers make one.
+    let two = Reach { bearer: Some("bob-1"), api_key: Some("alice-key"), ..Reach::default() };
+    let (kind, text) = refusal(start(&world.reach(two), world.message("ask")).await);
+    assert_eq!(kind, ErrorKind::Unauthenticated);
+    assert!(text.contains("different callers"), "{text}");
     world.end().await;
 }
 
@@ -246,6 +251,42 @@ crate::over_all_bindings!(
     credentials_may_be_optional,
     handlers_hear_who_calls_and_see_no_credential,
 );
+
+#[tokio::test]
+async fn two_api_keys_that_belong_together_are_two_keys_each_in_its_place() {
+    let tokens = Tokens::new()
+        .api_key("any-1", "alice")
+        .api_key("any-2", "alice")
+        .api_key_for("app", "app-1", "alice")
+        .api_key_for("user", "user-1", "alice");
+    let world = World::with(Binding::InProcess, |agent| {
+        agent.authenticate(tokens).card(|card| {
+            let scheme = |name: &str| serde_json::json!({"apiKeySecurityScheme": {"location": "header", "name": name}});
+            let schemes = serde_json::json!({"app": scheme("X-App"), "user": scheme("X-User")});
+            card.security_schemes = serde_json::from_value(schemes).unwrap();
+            card.security_requirements = vec![requirement(serde_json::json!({"app": {}, "user": {}}))];
+        })
+    })
+    .await;
+    for (app, user, refused) in [
+        ("app-1", "user-1", None),
+        ("any-1", "any-2", None),
+        ("any-1", "user-1", None),
+        ("any-1", "any-1", Some("app and user are presented the same API key")),
+        ("app-1", "app-1", Some("the credential for user is not valid")),
+        ("user-1", "app-1", Some("the credential for app, user is not valid")),
+    ] {
+        let mut presented = Presented::default();
+        presented.headers.insert("x-app", app.parse().unwrap());
+        presented.headers.insert("x-user", user.parse().unwrap());
+        let mut context = CallContext::new();
+        context.presented = Some(Arc::new(presented));
+        let request = SendMessageRequest::new(world.message("complete"));
+        let outcome = world.service.send_message(context, request).await;
+        assert_eq!(outcome.err().map(|error| error.message().to_owned()).as_deref(), refused, "{app} {user}");
+    }
+    world.end().await;
+}
 
 #[tokio::test]
 async fn a_card_that_nobody_enforces_or_nobody_can_meet_is_not_served() {
