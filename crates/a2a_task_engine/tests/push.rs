@@ -4,7 +4,10 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use a2a_app_ports::{AgentOperations, Answers, CallContext, Host, PushConfigRow, PushOutcome, Scope, TaskStorage};
 use a2a_protocol_core::{
@@ -247,6 +250,55 @@ async fn a_webhook_that_asks_for_more_time_than_there_is_gets_one_last_try() {
         assert_eq!(failure.map(|failure| failure.reason), (!taken).then(|| "later".to_owned()));
         assert!(taken || tries.len() == 2, "{}", tries.len());
     }
+}
+
+/// What is written to the log while it is there.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn of_this_thread(&self) -> tracing::subscriber::DefaultGuard {
+        let log = self.clone();
+        let writer = tracing_subscriber::fmt().with_ansi(false).with_writer(move || log.clone());
+        tracing::subscriber::set_default(writer.finish())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_that_is_given_up_is_in_the_log_without_its_secrets() {
+    let log = Log::default();
+    let _logging = log.of_this_thread();
+    let setting = Setting::new(worker());
+    let url = "https://hook.example/hush?key=hush";
+    let answers = [busy(), busy(), PushOutcome::Refused { reason: "the webhook answered 410".to_owned() }];
+    setting.webhooks.answers(url, answers);
+    let begun = setting.send(pushed(request("m", "end"), url)).await;
+    setting.webhooks.until(|webhooks| webhooks.tries(url).len() == 3).await;
+    idle(&setting.engine).await;
+    let config = rows(&*setting.storage, &begun).await.remove(0).config.id.unwrap();
+    let log = log.text();
+    let line = log.lines().find(|line| line.contains("a webhook is given up")).unwrap_or(&log);
+    let (task, config) = (format!("task={}", begun.id), format!("config={config}"));
+    for told in
+        ["WARN", &task, &config, r#"webhook="https://hook.example""#, "tries=3", r#"reason="the webhook answered 410""#]
+    {
+        assert!(line.contains(told), "{told} in {line}");
+    }
+    assert!(!log.contains("hush"), "{log}");
 }
 
 #[tokio::test(start_paused = true)]

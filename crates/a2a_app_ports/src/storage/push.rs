@@ -39,6 +39,11 @@ impl PushConfigRow {
 }
 
 /// Why delivery to a webhook was given up. It holds no secrets.
+///
+/// No operation of the protocol tells it. The engine writes it to the log, as a warning with the task
+/// and the configuration; later it can be read here, in the rows that
+/// [`push_configs`](crate::TaskStorage::push_configs) lists. A configuration that is created anew
+/// under its id is told what it has missed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushFailure {
     /// When.

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, PushOutcome, PushTransport, Revision, StorageError};
-use a2a_protocol_core::{EventKind, ProtocolVersion, StreamResponse, Task, Timestamp, log};
+use a2a_protocol_core::{EventKind, ProtocolVersion, StreamResponse, Task, Timestamp, log, url_origin};
 use futures::future::{Either, select};
 
 use super::{
@@ -98,6 +98,9 @@ impl Delivery {
             Ok(request) => transport.deliver(request).await,
             Err(error) => PushOutcome::Refused { reason: error.message().to_owned() },
         };
+        if outcome != PushOutcome::Delivered {
+            self.tries.failed += 1;
+        }
         match outcome {
             PushOutcome::Delivered => {
                 self.tell(row.created, *place).await?;
@@ -177,8 +180,7 @@ impl Delivery {
         let now = self.engine.host.clock.now();
         // The upper half of the bits, of which a float takes what it can hold.
         let chance = (self.engine.host.random.random() >> 64) as f64 / (u64::MAX as f64);
-        let delay = options.backoff.delay(self.tries.failed, chance)?.max(after.unwrap_or_default());
-        self.tries.failed += 1;
+        let delay = options.backoff.delay(self.tries.failed.saturating_sub(1), chance)?.max(after.unwrap_or_default());
         let since = *self.tries.since.get_or_insert(now);
         let left = options.give_up_after.saturating_sub(now.since(since));
         if self.tries.last || left.is_zero() {
@@ -189,8 +191,9 @@ impl Delivery {
     }
 
     async fn give_up(&self, row: &PushConfigRow, reason: String) -> Result<Step, StorageError> {
-        let PushConfigKey { task, id, .. } = &self.key;
-        tracing::warn!(task = %task, config = %id, reason, "a webhook is given up");
+        let (PushConfigKey { task, id, .. }, tries) = (&self.key, self.tries.failed);
+        let webhook = url_origin(&row.config.url);
+        tracing::warn!(task = %task, config = %id, webhook, tries, reason, "a webhook is given up");
         let failure = PushFailure { time: self.engine.host.clock.now(), reason };
         self.engine.storage.fail_push(&self.key, row.created, failure).await?;
         // Should it have been replaced meanwhile, there is somebody to tell after all.
