@@ -3,8 +3,8 @@
 
 use a2a_app_ports::{AnsweredCode, Reply};
 use a2a_protocol_core::{
-    CHALLENGE_METADATA, Call, Error, ErrorKind, JsonDialect, Method, ProtocolVersion, Spoken, StreamResponse,
-    http_json, v03,
+    CHALLENGE_METADATA, Call, Error, ErrorKind, JsonDialect, ListTasksResponse, Method, ProtocolVersion, Spoken,
+    StreamResponse, http_json, v03,
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -72,10 +72,6 @@ impl Binding {
                 ("POST", endpoint.clone(), Some(body))
             }
             Style::HttpJson => {
-                if let (ProtocolVersion::V0_3, Call::ListTasks(_)) = (self.version(), call) {
-                    let message = "ListTasks is no method of version 0.3 over HTTP+JSON";
-                    return Err(Error::new(ErrorKind::MethodNotFound, message));
-                }
                 let call = http_json::write_in(self.dialect, call)?;
                 (call.verb, below(endpoint, &call.target), call.body)
             }
@@ -193,7 +189,7 @@ impl Reading {
         Ok(match method {
             Method::SendMessage => Reply::Sent(self.read(&what, json)?),
             Method::GetTask | Method::CancelTask => Reply::Task(self.read(&what, json)?),
-            Method::ListTasks => Reply::Tasks(self.read(&what, json)?),
+            Method::ListTasks => Reply::Tasks(self.tasks(&what, json)?),
             Method::CreateTaskPushNotificationConfig | Method::GetTaskPushNotificationConfig => {
                 Reply::PushConfig(self.read(&what, json)?)
             }
@@ -211,6 +207,17 @@ impl Reading {
     /// Reads an event of a stream.
     pub(crate) fn stream_response(self, json: &str) -> Result<StreamResponse, Error> {
         self.read("an event of the stream", json)
+    }
+
+    /// Reads a page of tasks; over HTTP+JSON, version 0.3 has a list of all of them in its place.
+    fn tasks(self, what: &str, json: &str) -> Result<ListTasksResponse, Error> {
+        if self.binding.dialect != JsonDialect::V0_3Proto || !json.trim_start().starts_with('[') {
+            return self.read(what, json);
+        }
+        let mut all: ListTasksResponse = self.read(what, &format!("{{\"tasks\":{json}}}"))?;
+        let count = i32::try_from(all.tasks.len()).unwrap_or(i32::MAX);
+        (all.page_size, all.total_size) = (count, count);
+        Ok(all)
     }
 
     fn read<T: Spoken>(self, what: &str, json: &str) -> Result<T, Error> {

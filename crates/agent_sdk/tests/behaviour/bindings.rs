@@ -47,10 +47,9 @@ impl Binding {
         matches!(self, Self::JsonRpcV03 | Self::HttpJsonV03 | Self::GrpcV03)
     }
 
-    /// Whether tasks can be listed. The official agents of 0.3 cannot; the method is in use over
-    /// JSON-RPC.
+    /// Whether tasks can be listed. The proto of 0.3 has no method for it.
     pub(crate) fn lists_tasks(self) -> bool {
-        !matches!(self, Self::HttpJsonV03 | Self::GrpcV03)
+        self != Self::GrpcV03
     }
 
     /// Whether requests can name a tenant. 0.3 has a place for it in a path only.
