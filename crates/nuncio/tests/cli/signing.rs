@@ -38,6 +38,16 @@ fn a_card_that_was_signed_is_verified_by_the_public_key() {
 }
 
 #[test]
+fn what_is_no_card_is_not_signed_and_named() {
+    let nuncio = world().file("work/notes.txt", "a card, perhaps").file("work/list.json", "[]");
+    for file in ["notes.txt", "list.json"] {
+        let run = nuncio.run(&["card", "sign", file, "--key", "key.pem"]).exits(1);
+        assert!(run.stderr.contains(&format!("{file}: is no JSON object: ")), "{run:?}");
+        assert!(!run.stderr.contains("response"), "{run:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_verified_fails_and_says_which_it_is() {
     let nuncio = world();
     let arguments = ["card", "sign", "card.json", "--key", "key.pem", "--kid", "k1", "--out", "signed.json"];

@@ -20,8 +20,9 @@ pub(crate) fn sign(app: &App, args: &CardSignArgs) -> Result<(), Failure> {
     let key = key(args)?;
     let text = input(&args.card)?;
     let invalid = |problem: String| Failure::new(Code::CardInvalid, format!("{}: {problem}", args.card));
+    let no_object = |error| invalid(format!("is no JSON object: {error}"));
+    let mut document: Struct = serde_json::from_str(&text).map_err(no_object)?;
     let card: AgentCard = read_response(text.as_bytes()).map_err(|error| invalid(error.message().to_owned()))?;
-    let mut document: Struct = serde_json::from_str(&text).map_err(|error| invalid(error.to_string()))?;
     for finding in findings(&card) {
         app.console.warn(&format!("the card is signed with a fault: {finding}"));
     }
