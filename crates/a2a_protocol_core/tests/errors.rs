@@ -206,6 +206,23 @@ fn json_rpc_errors_of_others_are_understood() {
 }
 
 #[test]
+fn what_an_agent_says_of_an_error_of_its_own_is_kept() {
+    for data in [json!({"left": [1, 2.50]}), json!("why"), json!([{"@type": "type.example.com/Quota"}])] {
+        let error = jsonrpc::Error { code: -32050, message: "m".into(), data: to_raw_value(&data).ok() };
+        let read = Error::from_json_rpc(error);
+        assert_eq!(json_rpc(&read), json!({"code": -32050, "message": "m", "data": data}));
+        assert_eq!(read.data().map(|raw| raw.get().to_owned()), Some(data.to_string()));
+    }
+    // Those of the table say what the table says.
+    for (code, data) in [(-32001, json!("details")), (-32603, json!({"a": 1})), (-32050, Value::Null)] {
+        let error = jsonrpc::Error { code, message: "m".into(), data: to_raw_value(&data).ok() };
+        let read = Error::from_json_rpc(error);
+        assert!(read.data().is_none());
+        assert_eq!(json_rpc(&read)["data"][0]["reason"], read.kind().reason());
+    }
+}
+
+#[test]
 fn http_errors_of_others_are_understood() {
     let status = |status: &str| json!({"error": {"code": 1, "status": status, "message": "m"}}).to_string();
     let details = |details: Value| json!({"error": {"message": "m", "details": details}}).to_string();

@@ -11,7 +11,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::Agent;
 
 /// Answers for the agent of a client, and nothing of its own: tasks, events and errors are the other
-/// agent's. Credentials of its callers are passed on where the agent's card asks for them in a header
+/// agent's. An error with a code of the agent's own keeps that and its `data` over JSON-RPC; the other
+/// bindings have no place for them, and say what it says.
+///
+/// Credentials of its callers are passed on where the agent's card asks for them in a header
 /// or cookie; those that the client was given come first. The client is best made without
 /// `idempotent_sends`: whether to ask for them is up to the callers.
 #[derive(Clone, Debug)]

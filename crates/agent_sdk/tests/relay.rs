@@ -22,6 +22,8 @@ use agent_sdk::{
 };
 use futures::StreamExt as _;
 use proptest::prelude::*;
+use protocol_transport_core::jsonrpc;
+use serde_json::value::RawValue;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 /// Says who calls and for which tenant, in two chunks.
@@ -209,6 +211,41 @@ async fn the_extended_card_names_the_relays_place() {
     agent.end().await;
 }
 
+/// Refuses in words of its own.
+struct Own;
+
+impl AgentService for Own {
+    fn handle(&self, _: CallContext, _: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        let (code, message) = (-32050, "the quota is used up".into());
+        let data = RawValue::from_string(r#"{"until":[1,2]}"#.to_owned()).ok();
+        Box::pin(std::future::ready(Err(Error::from_json_rpc(jsonrpc::Error { code, message, data }))))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_of_the_agents_own_pass_where_the_binding_can_say_them() {
+    let agent = Served::new(Agent::of_service(card(), Arc::new(Own))).await;
+    let relay = Served::new(Relay::to(agent.client("JSONRPC").await)).await;
+    for (outer, code, data) in [
+        ("JSONRPC", -32050, Some(r#"{"until":[1,2]}"#)),
+        ("HTTP+JSON", ErrorKind::Internal.json_rpc_code(), None),
+        ("GRPC", ErrorKind::Internal.json_rpc_code(), None),
+    ] {
+        let error = relay.client(outer).await.task("t").get().await.unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Internal, "the quota is used up"), "{outer}");
+        assert_eq!((error.json_rpc_code(), error.data().map(RawValue::get)), (code, data), "{outer}");
+    }
+    relay.end().await;
+    agent.end().await;
+}
+
+fn card() -> AgentCard {
+    let mut card = AgentCard::default();
+    card.name = "Mirror".to_owned();
+    card.capabilities.streaming = Some(true);
+    card
+}
+
 /// Answers with the message it was sent, as its own.
 struct Mirror;
 
@@ -273,11 +310,8 @@ async fn sent_in_0_3(transport: &Reqwest, url: &str, method: &str, message: &Mes
 #[test]
 fn a_message_of_0_3_that_is_relayed_in_1_0_and_over_grpc_comes_back_equal() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let mut card = AgentCard::default();
-    card.name = "Mirror".to_owned();
-    card.capabilities.streaming = Some(true);
     let (mirror, inner, outer, transport) = runtime.block_on(async {
-        let mirror = Served::new(Agent::of_service(card, Arc::new(Mirror))).await;
+        let mirror = Served::new(Agent::of_service(card(), Arc::new(Mirror))).await;
         let inner = Served::new(Relay::to(mirror.client("GRPC").await)).await;
         let outer = Served::new(Relay::to(inner.client("HTTP+JSON").await)).await;
         (mirror, inner, outer, Reqwest::new(Duration::from_secs(10), false).unwrap())

@@ -6,6 +6,7 @@ mod wire;
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 pub use self::{kind::ErrorKind, wire::ERROR_DOMAIN};
 
@@ -38,6 +39,7 @@ struct Inner {
     violations: Vec<FieldViolation>,
     metadata: BTreeMap<String, String>,
     code: Option<i64>,
+    data: Option<Box<RawValue>>,
     cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -50,6 +52,7 @@ impl Error {
             violations: Vec::new(),
             metadata: BTreeMap::new(),
             code: None,
+            data: None,
             cause: None,
         }))
     }
@@ -142,6 +145,12 @@ impl Error {
     /// The JSON-RPC code: the table's, or what the peer sent if the table does not have it.
     pub fn json_rpc_code(&self) -> i64 {
         self.0.code.unwrap_or(self.0.kind.json_rpc_code())
+    }
+
+    /// The JSON-RPC `data` that a peer sent with a code that the table does not have. Errors of the
+    /// table have metadata and fields instead.
+    pub fn data(&self) -> Option<&RawValue> {
+        self.0.data.as_deref()
     }
 }
 

@@ -12,12 +12,13 @@ use super::{Error, ErrorKind, FieldViolation};
 pub const ERROR_DOMAIN: &str = "a2a-protocol.org";
 
 impl Error {
-    /// The error object of a JSON-RPC response (section 9.5).
+    /// The error object of a JSON-RPC response (section 9.5). One that a peer made up is passed on as
+    /// it was, with its code and data.
     pub fn to_json_rpc(&self) -> jsonrpc::Error {
         jsonrpc::Error {
             code: self.json_rpc_code(),
             message: self.0.message.clone(),
-            data: to_raw_value(&self.details()).ok(),
+            data: self.0.data.clone().or_else(|| to_raw_value(&self.details()).ok()),
         }
     }
 
@@ -61,13 +62,16 @@ impl Error {
     }
 
     /// Reads the error object of a JSON-RPC response. A code that the table does not have is kept
-    /// as [`json_rpc_code`](Self::json_rpc_code) of an `Internal` error.
+    /// as [`json_rpc_code`](Self::json_rpc_code) of an `Internal` error, with its [`data`](Self::data).
     pub fn from_json_rpc(error: jsonrpc::Error) -> Self {
         let details = error.data.as_deref().map(Details::read).unwrap_or_default();
         let kind = details.kind.or_else(|| ErrorKind::from_json_rpc_code(error.code));
         let mut read = details.into_error(kind.unwrap_or(ErrorKind::Internal), error.message);
         if kind.is_none_or(|kind| kind.json_rpc_code() != error.code) {
             read.0.code = Some(error.code);
+        }
+        if kind.is_none() {
+            read.0.data = error.data.filter(|data| data.get() != "null");
         }
         read
     }
