@@ -15,8 +15,14 @@ use crate::Agent;
 /// bindings have no place for them, and say what it says.
 ///
 /// Credentials of its callers are passed on where the agent's card asks for them in a header
-/// or cookie; those that the client was given come first. The client is best made without
-/// `idempotent_sends`: whether to ask for them is up to the callers.
+/// or cookie, but not in the query, which gRPC has none of. Those that the client was given come
+/// first, and so are lent to every caller: whoever reaches the relay is to the agent who they say.
+///
+/// A deadline of the caller (`grpc-timeout`) is not told to the other agent, but kept: when it has
+/// passed, or the caller has left, the call or stream behind is ended too. What the agent has begun by
+/// then goes on, as it does without a relay.
+///
+/// The client is best made without `idempotent_sends`: whether to ask for them is up to the callers.
 #[derive(Clone, Debug)]
 pub struct Relay {
     client: Client,

@@ -24,7 +24,10 @@ use futures::StreamExt as _;
 use proptest::prelude::*;
 use protocol_transport_core::jsonrpc;
 use serde_json::value::RawValue;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 /// Says who calls and for which tenant, in two chunks.
 struct Teller;
@@ -237,6 +240,75 @@ async fn errors_of_the_agents_own_pass_where_the_binding_can_say_them() {
     }
     relay.end().await;
     agent.end().await;
+}
+
+/// Never comes to an end; tells when it is asked, and when nobody waits any more.
+struct Endless(mpsc::UnboundedSender<&'static str>);
+
+struct Waited(mpsc::UnboundedSender<&'static str>);
+
+impl Drop for Waited {
+    fn drop(&mut self) {
+        let _ = self.0.send("left");
+    }
+}
+
+impl AgentService for Endless {
+    fn handle(&self, _: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        let waited = Waited(self.0.clone());
+        Box::pin(async move {
+            let Call::SendStreamingMessage(request) = call else {
+                let _ = waited.0.send("asked");
+                return std::future::pending().await;
+            };
+            let event = StreamEvent::new(None, StreamResponse::Message(Arc::new(request.message)));
+            let _ = waited.0.send("asked");
+            let endless = futures::stream::pending().inspect(move |_| {
+                let _ = &waited;
+            });
+            Ok(Reply::Stream(Box::pin(futures::stream::iter([Ok(Arc::new(event))]).chain(endless))))
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_leaves_or_waits_no_longer_ends_the_call_behind_too() {
+    let (sender, mut told) = mpsc::unbounded_channel();
+    let agent = Served::new(Agent::of_service(card(), Arc::new(Endless(sender)))).await;
+    for inner in ["JSONRPC", "HTTP+JSON", "GRPC"] {
+        let relay = Served::new(Relay::to(agent.client(inner).await)).await;
+        for outer in ["JSONRPC", "HTTP+JSON", "GRPC"] {
+            let client = relay.client(outer).await;
+            for streamed in [false, true] {
+                let calls = client.clone();
+                let call = tokio::spawn(async move {
+                    let request = SendMessageRequest::new(calls.message("wait"));
+                    match streamed {
+                        false => drop(calls.send_message(CallContext::new(), request).await),
+                        true => {
+                            let events = calls.send_streaming_message(CallContext::new(), request).await.unwrap();
+                            events.for_each(|_| std::future::ready(())).await;
+                        }
+                    }
+                });
+                assert_eq!(soon(told.recv()).await, Some("asked"), "{inner} {outer}");
+                call.abort();
+                assert_eq!(soon(told.recv()).await, Some("left"), "{inner} {outer} {streamed}");
+            }
+        }
+        let mut context = CallContext::new();
+        context.headers.insert("grpc-timeout", "300m".parse().unwrap());
+        let late = relay.client("GRPC").await;
+        let error = late.send_message(context, SendMessageRequest::new(late.message("wait"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert_eq!([soon(told.recv()).await, soon(told.recv()).await], [Some("asked"), Some("left")], "{inner}");
+        relay.end().await;
+    }
+    agent.end().await;
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it happens soon")
 }
 
 fn card() -> AgentCard {
