@@ -51,6 +51,14 @@ pub(crate) enum Command {
     /// Serve an agent to practise on, until Ctrl-C
     DemoServer(crate::demo::DemoServerArgs),
     /// Answer for another agent, in every binding, until Ctrl-C
+    ///
+    /// Credentials of its callers are passed on where the agent's card asks for them in a header or a
+    /// cookie; an API key in the query is not passed on, since not every binding has a query.
+    ///
+    /// Credentials of the proxy itself (--bearer, --api-key, --svc-param) are lent to every caller and
+    /// come before its own: whoever reaches the proxy is to the agent who those say. To keep callers
+    /// apart, leave them out and let callers bring their own; or else serve only where everybody may
+    /// have them, such as on 127.0.0.1 or behind something that authenticates.
     Proxy(ProxyArgs),
     /// Send a message to start or continue an interaction
     Send(SendArgs),

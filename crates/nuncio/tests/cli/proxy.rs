@@ -72,6 +72,15 @@ fn the_card_of_a_proxy_leads_to_the_proxy() {
 }
 
 #[test]
+fn the_help_says_whose_credentials_go_where() {
+    let help = Nuncio::new().run(&["proxy", "--help"]).exits(0).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for says in ["lent to every caller", "API key in the query is not passed on"] {
+        assert!(help.contains(says), "{help}");
+    }
+}
+
+#[test]
 fn what_a_proxy_cannot_reach_or_have_is_named() {
     let run = Nuncio::new().run(&["proxy", "--serve", "127.0.0.1:0"]).exits(2);
     assert!(run.stderr.contains("no agent is named"), "{run:?}");
