@@ -72,11 +72,12 @@ pub(crate) enum Command {
 impl Command {
     /// Secrets that are arguments of the command.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        let create = match self {
-            Self::Task(TaskCommand::PushConfig(PushConfigCommand::Create(args))) => Some(args),
-            _ => None,
+        let secrets = match self {
+            Self::Task(TaskCommand::PushConfig(PushConfigCommand::Create(args))) => [&args.token, &args.authorization],
+            Self::Webhook(args) => [&args.token, &None],
+            _ => [&None, &None],
         };
-        create.into_iter().flat_map(|args| [&args.token, &args.authorization]).flatten().map(String::as_str)
+        secrets.into_iter().flatten().map(String::as_str)
     }
 
     /// Whether the command serves, and is not a call: it ends in an order of its own.
@@ -148,24 +149,31 @@ pub(crate) struct CardVerifyArgs {
 }
 
 /// `webhook`
-#[derive(Args, Debug)]
+#[derive(Args)]
 pub(crate) struct WebhookArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3001")]
     pub(crate) listen: std::net::SocketAddr,
-    /// The token of the push configuration, which every notification has to carry
-    #[arg(long, value_name = "TOKEN")]
+    /// The token of the push configuration, which every notification has to carry [env: A2ACLI_PUSH_TOKEN]
+    #[arg(long, value_name = "TOKEN", env = "A2ACLI_PUSH_TOKEN", hide_env = true)]
     pub(crate) token: Option<String>,
     /// The sender's keys, one of which has to have signed every notification: a file or the address
     /// of a JSON Web Key Set
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) keys: Option<String>,
-    /// The address that signatures have to name: that of the push configuration
+    /// The address that signatures have to name: that of the push configuration [default: where it
+    /// listens, unless that is every address of this machine]
     #[arg(long, value_name = "URL", requires = "keys")]
     pub(crate) audience: Option<String>,
     /// End after this many accepted notifications
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
+}
+
+impl std::fmt::Debug for WebhookArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebhookArgs").field("listen", &self.listen).finish_non_exhaustive()
+    }
 }
 
 /// Commands on the configuration.

@@ -30,7 +30,11 @@ type Received = (Result<Delivery, Rejected>, oneshot::Sender<()>);
 /// Receives push notifications until Ctrl-C, or until as many were accepted as were asked for. The
 /// first line on stdout says where.
 pub(crate) async fn run(app: &App, args: &WebhookArgs) -> Result<(), Failure> {
-    let receiver = Arc::new(receiver(args)?);
+    if args.keys.is_some() && args.audience.is_none() && args.listen.ip().is_unspecified() {
+        let failure =
+            Failure::usage("--keys needs --audience: which of this machine's addresses senders use is not known");
+        return Err(failure.hint("give the URL of the push configuration, or listen at one address"));
+    }
     let cannot = |error: std::io::Error| {
         let message = format!("cannot listen at {}: {error}", args.listen);
         Failure::new(Code::Internal, message).hint("choose another place with --listen; port 0 takes a free one")
@@ -41,7 +45,12 @@ pub(crate) async fn run(app: &App, args: &WebhookArgs) -> Result<(), Failure> {
     if futures::poll!(interrupted.as_mut()).is_ready() {
         return Ok(());
     }
-    announce(app, &format!("http://{}/", listener.local_addr().map_err(cannot)?))?;
+    let url = format!("http://{}/", listener.local_addr().map_err(cannot)?);
+    let receiver = Arc::new(receiver(args, &url)?);
+    announce(app, &url)?;
+    if args.keys.is_some() && args.audience.is_none() {
+        app.console.note(&format!("note: signatures have to name {url}; --audience names another address"));
+    }
 
     let (sender, mut received) = mpsc::channel(1);
     let (stop, stopped) = oneshot::channel::<()>();
@@ -81,14 +90,13 @@ pub(crate) async fn run(app: &App, args: &WebhookArgs) -> Result<(), Failure> {
     outcome
 }
 
-fn receiver(args: &WebhookArgs) -> Result<Receiver, Failure> {
+/// Accepts what was sent to this address, or to the one that is named.
+fn receiver(args: &WebhookArgs, url: &str) -> Result<Receiver, Failure> {
     let mut receiver = Receiver::default();
     if let Some(token) = &args.token {
         receiver = receiver.token(token.as_str());
     }
-    if let Some(audience) = &args.audience {
-        receiver = receiver.audience(audience);
-    }
+    receiver = receiver.audience(args.audience.as_deref().unwrap_or(url));
     Ok(match &args.keys {
         Some(url) if url.contains("://") => {
             // Whoever gives the command may call what they like.

@@ -102,6 +102,18 @@ async fn signatures_are_verified_by_keys_from_a_file_or_an_address() {
         assert_eq!(lines[1]["claims"]["iss"], "https://agent.example");
         assert_eq!(lines[1]["claims"]["aud"], json!(url));
     }
+    // Without a word it is for the address that is listened at, and no other.
+    let mut webhook = Webhook::start(&nuncio, &["--count", "1", "--keys", "jwks.json"]);
+    let other = format!("{}other", webhook.url);
+    assert_eq!(send(&signed, &other, None, &status("WORKING")).await, answered(401));
+    assert_eq!(send(&signed, &webhook.url, None, &status("WORKING")).await, PushOutcome::Delivered);
+    let url = std::mem::take(&mut webhook.url);
+    let run = webhook.end().exits(0);
+    assert!(run.stderr.contains(&format!("signatures have to name {url}; --audience")), "{run:?}");
+    assert!(run.stderr.contains("rejected with 401: the signature is for another receiver"), "{run:?}");
+    // Where that is not known, it has to be said.
+    let run = nuncio.run(&["webhook", "--listen", "0.0.0.0:0", "--keys", "jwks.json"]).exits(2);
+    assert!(run.stderr.contains("--audience"), "{run:?}");
     // Somebody else's notification.
     let webhook = Webhook::start(
         &nuncio,
@@ -110,6 +122,17 @@ async fn signatures_are_verified_by_keys_from_a_file_or_an_address() {
     assert_eq!(send(&signed, &webhook.url, None, &status("WORKING")).await, answered(401));
     let run = webhook.end().exits(5);
     assert!(run.stderr.contains("rejected with 401: the signature is for another receiver"), "{run:?}");
+}
+
+#[tokio::test]
+async fn the_token_need_not_be_on_the_command_line() {
+    let nuncio = Nuncio::new().env("A2ACLI_PUSH_TOKEN", "right");
+    let webhook = Webhook::start(&nuncio, &["--count", "1"]);
+    assert_eq!(send(&sender(), &webhook.url, None, &status("WORKING")).await, answered(401));
+    assert_eq!(send(&sender(), &webhook.url, Some("right"), &status("WORKING")).await, PushOutcome::Delivered);
+    webhook.end().exits(0);
+    let help = nuncio.run(&["webhook", "--help"]).exits(0).stdout;
+    assert!(help.contains("[env: A2ACLI_PUSH_TOKEN]") && !help.contains("right"), "{help}");
 }
 
 #[tokio::test]
