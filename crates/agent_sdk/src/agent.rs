@@ -194,7 +194,12 @@ impl Agent {
     /// # }
     /// ```
     ///
-    /// How long a webhook is tried that does not answer, `push` of [`EngineOptions`] says.
+    /// How long a webhook is tried that does not answer, `push` of [`EngineOptions`] says. One that is
+    /// given up is a warning in the log.
+    ///
+    /// Configurations are answered as they were given, with their token and credentials (sections
+    /// 3.1.7 to 3.1.9), and to whoever owns the task in its tenant only. Where callers do not
+    /// authenticate, all of them own every task of the tenant, and can read these secrets.
     #[must_use]
     pub fn push(mut self, transport: impl PushTransport + 'static) -> Self {
         self.card.capabilities.push_notifications = Some(true);

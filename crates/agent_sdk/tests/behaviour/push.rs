@@ -238,12 +238,15 @@ async fn configurations_are_their_tenants_and_their_owners(binding: Binding) {
     let world = World::with(binding, |agent| agent.push(webhooks.clone()).authenticate(tokens)).await;
     let reach = |token, tenant| world.reach(crate::bindings::Reach { tenant, ..crate::bindings::Reach::bearer(token) });
     let alice = reach("alice-1", Some("blue"));
-    let request = pushed(world.message("ask"), inline(HOOK));
+    let mut secret = inline(HOOK);
+    secret.token = Some("of alice".to_owned());
+    let request = pushed(world.message("ask"), secret);
     let SendMessageResponse::Task(task) = alice.send_message(CallContext::new(), request).await.unwrap() else {
         panic!("a message")
     };
     let all = page(&alice, &task.id, 0, None).await.unwrap();
     let id = ids(&all)[0];
+    assert_eq!(all.configs[0].token.as_deref(), Some("of alice"), "its owner reads it as it was given");
     assert_eq!(all.configs[0].tenant.as_deref(), (!binding.is_v03()).then_some("blue"), "0.3 has no field for it");
     for stranger in [reach("bob-1", Some("blue")), reach("alice-1", Some("green")), reach("alice-1", None)] {
         let kinds = [
