@@ -183,10 +183,11 @@ impl Client {
     }
 
     async fn answer(&self, context: CallContext, mut call: Call) -> Result<Reply, Error> {
+        call.validate()?;
+        // As declared, even where this library would not take it.
         if let Some(tenant) = &self.0.interface.tenant {
             call.set_tenant(Some(tenant.clone()));
         }
-        call.validate()?;
         if let (Call::Custom(_), Way::Http { .. }) = (&call, &self.0.way) {
             return self.ask_custom(&context, &call).await;
         }

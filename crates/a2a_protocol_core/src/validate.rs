@@ -2,7 +2,7 @@
 
 use crate::{
     Call, Content, Error, FieldViolation, Message, Part, Role, SendMessageRequest, TaskPushNotificationConfig,
-    TaskState,
+    TaskState, http_json,
 };
 
 /// The page size of ListTasks when the request names none.
@@ -30,6 +30,12 @@ impl Call {
     /// InvalidParams with a violation for every field at fault.
     pub fn validate(&self) -> Result<(), Error> {
         let mut check = Check::default();
+        // Empty is unset.
+        if let Some(tenant) = self.tenant().filter(|tenant| !tenant.is_empty())
+            && let Err(why) = http_json::check_tenant(tenant)
+        {
+            check.add("tenant", why);
+        }
         match self {
             Self::SendMessage(request) | Self::SendStreamingMessage(request) => check.send(request),
             Self::GetTask(request) => {

@@ -3,7 +3,7 @@
 
 use a2a_protocol_core::{
     Call, Capability, ErrorKind, Method,
-    http_json::{self, NoRoute, is_reserved, route},
+    http_json::{self, NoRoute, check_tenant, route},
 };
 use serde_json::{Value, json};
 
@@ -190,11 +190,35 @@ fn what_is_no_path_of_the_protocol_is_refused() {
     ] {
         assert_eq!(route(verb, path), Err(expected), "{verb} {path}");
     }
-    for segment in ["tasks", "message:send", "message:stream", "extendedAgentCard", ".well-known"] {
-        assert!(is_reserved(segment), "{segment}");
+}
+
+const NO_TENANTS: [&str; 7] =
+    ["tasks", "message:send", "message:stream", "extendedAgentCard", ".well-known", ".", ".."];
+
+#[test]
+fn what_no_path_could_name_is_no_tenant_by_any_way() {
+    for tenant in NO_TENANTS {
+        assert_eq!(route("GET", &format!("/{tenant}/tasks/x/pushNotificationConfigs")), Err(NoRoute::Path), "{tenant}");
+        let field = json!({"tenant": tenant, "id": "x"});
+        let params = serde_json::value::to_raw_value(&field).unwrap();
+        for read in [
+            Call::from_json_rpc("GetTask", Some(&params)),
+            Call::from_json_rpc("vendor/method", Some(&params)),
+            route("POST", "/tasks/x:cancel").unwrap().call("", &field.to_string()),
+            route("GET", "/tasks/x").unwrap().call(&format!("tenant={tenant}"), ""),
+        ] {
+            let error = read.unwrap().validate().unwrap_err();
+            let violations = error.field_violations();
+            assert_eq!((violations.len(), &*violations[0].field), (1, "tenant"), "{tenant}: {error}");
+        }
     }
-    for segment in ["v1", "acme", "task", "message", ""] {
-        assert!(!is_reserved(segment), "{segment}");
+    for tenant in ["v1", "acme", "task", "message", "a/b", "...", "\u{e4} b"] {
+        let mut call = Call::from_json(GetTask, r#"{"id":"x"}"#).unwrap();
+        call.set_tenant(Some(tenant.to_owned()));
+        call.validate().unwrap();
+        let target = http_json::write(&call).unwrap().target;
+        assert_eq!(route("GET", &target).unwrap().tenant.as_deref(), Some(tenant));
+        check_tenant(tenant).unwrap();
     }
 }
 

@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
 use a2a_app_ports::{AgentService, BoxFuture, BoxStream, CallContext, Reply};
 use a2a_protocol_core::{Call, CustomCall, Error};
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, Stream, StreamExt, future::ready};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -59,7 +59,7 @@ fn until_error(
 ) -> BoxStream<'static, Result<Box<RawValue>, Error>> {
     Box::pin(results.scan(false, |failed, result| {
         let over = std::mem::replace(failed, result.is_err());
-        std::future::ready((!over).then_some(result))
+        ready((!over).then_some(result))
     }))
 }
 
@@ -95,9 +95,16 @@ impl Methods {
 
 impl AgentService for Methods {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
-        match call {
-            Call::Custom(call) if self.methods.contains_key(&call.method) => self.methods[&call.method](context, call),
-            call => self.agent.handle(context, call),
+        let method = match &call {
+            Call::Custom(call) => self.methods.get(&call.method),
+            _ => None,
+        };
+        // In process nobody has looked at it yet.
+        let checked = method.map(|_| call.validate());
+        match (call, method, checked) {
+            (_, _, Some(Err(error))) => Box::pin(ready(Err(error))),
+            (Call::Custom(call), Some(method), _) => method(context, call),
+            (call, ..) => self.agent.handle(context, call),
         }
     }
 }

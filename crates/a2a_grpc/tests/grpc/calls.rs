@@ -218,6 +218,13 @@ async fn the_tenant_is_the_messages() {
     let (_, call) = agent.asked().remove(0);
     assert!(matches!(&call, Call::GetTask(_)));
     assert_eq!(call.tenant(), Some("blue"));
+
+    let mut request = get("t");
+    request.get_mut().tenant = "tasks".to_owned();
+    let status = server.theirs().get_task(request).await.unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::InvalidArgument, "INVALID_PARAMS"));
+    assert!(status.message().contains("tenant"), "{}", status.message());
+    assert!(agent.asked().is_empty());
 }
 
 #[tokio::test]

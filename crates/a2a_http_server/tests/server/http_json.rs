@@ -160,6 +160,8 @@ async fn bad_requests_name_what_is_wrong() {
         ("POST", "/message:send", br#"{"message":{"messageId":1}}"#, "INVALID_PARAMS", Some("message.messageId")),
         ("POST", "/message:send", b"", "INVALID_PARAMS", Some("message")),
         ("POST", "/acme/message:send", br#"{"tenant":"other"}"#, "INVALID_PARAMS", Some("tenant")),
+        ("POST", "/tasks/t:cancel", br#"{"tenant":"tasks"}"#, "INVALID_PARAMS", Some("tenant")),
+        ("GET", "/tasks/t?tenant=..", b"", "INVALID_PARAMS", Some("tenant")),
         ("POST", "/tasks/t:cancel", br#"{"id":"other"}"#, "INVALID_PARAMS", Some("id")),
         ("GET", "/tasks?pageSize=many", b"", "INVALID_PARAMS", Some("pageSize")),
         ("GET", "/tasks/t?historyLength=-1", b"", "INVALID_PARAMS", Some("historyLength")),

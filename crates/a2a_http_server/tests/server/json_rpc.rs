@@ -108,6 +108,8 @@ async fn a_wrong_field_is_named() {
         ("SendMessage", r#"{"message":{"messageId":"m","role":"ROLE_USER","parts":[]}}"#, "message.parts"),
         ("GetTask", "{}", "id"),
         ("GetTask", r#"{"id":"t","historyLength":"many"}"#, "historyLength"),
+        ("GetTask", r#"{"id":"t","tenant":"tasks"}"#, "tenant"),
+        ("vendor/method", r#"{"tenant":".."}"#, "tenant"),
         ("ListTasks", r#"{"pageSize":1000}"#, "pageSize"),
     ] {
         let answered = post(&server, rpc(method, params)).await;

@@ -8,7 +8,7 @@ mod write;
 use crate::Call;
 
 pub use self::{
-    route::{NoRoute, Route, is_reserved, is_v03_path, route, route_v03},
+    route::{NoRoute, Route, check_tenant, is_v03_path, route, route_v03},
     write::{HttpCall, write, write_in},
 };
 

@@ -56,11 +56,9 @@ pub fn route<'a>(verb: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
     if let Some(route) = matching(verb, path, &mut verbs)? {
         return Ok(route);
     }
-    if let Some((tenant, rest)) = path.split_first()
-        && !tenant.is_empty()
-    {
+    if let Some((tenant, rest)) = path.split_first() {
         let tenant = decode(tenant)?;
-        if !is_reserved(&tenant)
+        if check_tenant(&tenant).is_ok()
             && let Some(route) = matching(verb, rest, &mut verbs)?
         {
             return Ok(Route { tenant: Some(tenant), ..route });
@@ -85,7 +83,7 @@ fn below_v1(path: &str) -> Option<(Option<&str>, &str)> {
 /// Whether a path, below the interface's address, is one of version 0.3 unless the request says that
 /// it is of another version.
 pub fn is_v03_path(path: &str) -> bool {
-    below_v1(path).is_some_and(|(tenant, _)| tenant.is_none_or(|tenant| !is_reserved(tenant)))
+    below_v1(path).is_some_and(|(tenant, _)| tenant.is_none_or(|tenant| check_tenant(tenant).is_ok()))
 }
 
 /// Finds the operation of a verb and a path of version 0.3: those of 1.0 below `/v1`, and `/v1/card`.
@@ -111,10 +109,28 @@ pub fn route_v03<'a>(verb: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
 /// The path of the extended card in version 0.3, below `/v1`.
 pub(super) const CARD_V03: &str = "/card";
 
-/// Whether a path segment can not be a tenant because a path of the protocol begins with it.
-pub fn is_reserved(segment: &str) -> bool {
-    segment == ".well-known"
-        || RULES.iter().any(|rule| matches!(rule.path.first(), Some(Segment::Literal(first)) if *first == segment))
+/// Why a text cannot be a tenant, however it is named: it could not stand before the paths of the
+/// protocol. Anything else can, percent-encoded, a slash too.
+///
+/// # Errors
+/// The reason, to stand after the name of a field.
+pub fn check_tenant(tenant: &str) -> Result<(), String> {
+    let begins = |rule: &Rule| matches!(rule.path.first(), Some(Segment::Literal(first)) if *first == tenant);
+    check_segment(tenant)?;
+    match tenant == ".well-known" || RULES.iter().any(begins) {
+        true => Err(format!("{tenant:?} begins a path of the protocol")),
+        false => Ok(()),
+    }
+}
+
+/// Why a text cannot be a segment of a path.
+pub(super) fn check_segment(segment: &str) -> Result<(), String> {
+    match segment {
+        "" => Err("must not be empty".to_owned()),
+        // URL parsers resolve these, percent-encoded or not.
+        "." | ".." => Err(format!("{segment:?} cannot stand in a path")),
+        _ => Ok(()),
+    }
 }
 
 struct Rule {

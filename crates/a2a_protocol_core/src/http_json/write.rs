@@ -4,7 +4,11 @@ use form_urlencoded::Serializer as QueryWriter;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
-use super::{Segment, is_reserved, route::CARD_V03, segments};
+use super::{
+    Segment, check_tenant,
+    route::{CARD_V03, check_segment},
+    segments,
+};
 use crate::{Call, Error, ErrorKind, HttpRule, JsonDialect, Method, ProtocolVersion, v03};
 
 /// What may stand in a path segment as it is: RFC 3986 unreserved characters.
@@ -42,8 +46,9 @@ pub fn write_in(dialect: JsonDialect, call: &Call) -> Result<HttpCall, Error> {
     };
     let mut target = String::new();
     if let Some(tenant) = call.tenant().filter(|tenant| !tenant.is_empty()) {
-        if is_reserved(tenant) || (dialect.form().is_some() && tenant == "v1") {
-            return Err(Error::invalid("tenant", format!("{tenant:?} begins a path of the protocol")));
+        check_tenant(tenant).map_err(|why| Error::invalid("tenant", why))?;
+        if dialect.form().is_some() && tenant == "v1" {
+            return Err(Error::invalid("tenant", "\"v1\" begins the paths of version 0.3"));
         }
         push_segment(&mut target, "tenant", tenant)?;
     }
@@ -111,12 +116,7 @@ fn rule(dialect: JsonDialect, method: Method) -> HttpRule {
 }
 
 fn push_segment(target: &mut String, field: &str, value: &str) -> Result<(), Error> {
-    match value {
-        "" => return Err(Error::invalid(field, "must not be empty")),
-        // URL parsers resolve these, percent-encoded or not.
-        "." | ".." => return Err(Error::invalid(field, format!("{value:?} cannot stand in a path"))),
-        _ => {}
-    }
+    check_segment(value).map_err(|why| Error::invalid(field, why))?;
     target.push('/');
     target.extend(utf8_percent_encode(value, SEGMENT));
     Ok(())

@@ -67,7 +67,7 @@ fn field_of(field: &str, method: Method, form: Form) -> String {
             | Method::ListTaskPushNotificationConfigs
     );
     let field = match (method, field) {
-        (Method::CreateTaskPushNotificationConfig, "taskId") => "taskId".to_owned(),
+        (Method::CreateTaskPushNotificationConfig, "taskId" | "tenant") => field.to_owned(),
         (Method::CreateTaskPushNotificationConfig, field) => match form {
             Form::JsonRpc => format!("pushNotificationConfig.{field}"),
             Form::Proto => format!("config.pushNotificationConfig.{field}"),

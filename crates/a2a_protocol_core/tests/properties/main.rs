@@ -94,7 +94,7 @@ proptest! {
                 let bad_id = ["id", "taskId"].iter().any(|name| {
                     request.get(name).is_some_and(|id| unwritable(id.as_str()))
                 });
-                let bad_tenant = call.tenant().is_some_and(|tenant| http_json::is_reserved(tenant) || unwritable(Some(tenant)));
+                let bad_tenant = call.tenant().is_some_and(|tenant| http_json::check_tenant(tenant).is_err());
                 let missing = call.method() == Some(Method::CreateTaskPushNotificationConfig) && request.get("taskId").is_none();
                 prop_assert!(bad_id || bad_tenant || missing, "{error} {request}");
                 return Ok(());

@@ -8,7 +8,7 @@ use agent_sdk::{
     ports::{BoxFuture, PushOutcome, PushRequest, PushTransport},
     prelude::*,
     protocol::{
-        Call, Error, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
+        Call, CustomCall, Error, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
         TaskPushNotificationConfig, extensions::IDEMPOTENT_SEND,
     },
 };
@@ -148,6 +148,23 @@ async fn a_tenant_may_be_the_interfaces_or_the_requests(binding: Binding) {
     world.end().await;
 }
 
+async fn what_no_path_could_name_is_no_tenant(binding: Binding) {
+    let world = World::with(binding, |agent| agent.method("example/ping", |_context, ()| async { Ok("pong") })).await;
+    let mut calls = vec![Call::GetTask(GetTaskRequest::new("t"))];
+    if binding.has_own_methods() {
+        calls.push(Call::Custom(CustomCall::new("example/ping", None)));
+    }
+    for tenant in ["tasks", "message:send", ".well-known", ".."] {
+        for mut call in calls.clone() {
+            call.set_tenant(Some(tenant.to_owned()));
+            let error = world.service.handle(CallContext::new(), call).await.unwrap_err();
+            let fields: Vec<_> = error.field_violations().iter().map(|violation| &*violation.field).collect();
+            assert_eq!((error.kind(), &*fields), (ErrorKind::InvalidParams, &["tenant"][..]), "{tenant}: {error}");
+        }
+    }
+    world.end().await;
+}
+
 async fn conversations_and_pages_end_where_the_tenant_ends(binding: Binding) {
     if !binding.lists_tasks() {
         return;
@@ -203,6 +220,7 @@ crate::over_all_bindings!(
     what_is_one_tenants_does_not_exist_for_another,
     what_is_one_callers_does_not_exist_for_another,
     a_tenant_may_be_the_interfaces_or_the_requests,
+    what_no_path_could_name_is_no_tenant,
     conversations_and_pages_end_where_the_tenant_ends,
     a_message_id_is_known_again_only_where_it_was_sent,
 );
