@@ -36,6 +36,8 @@ pub struct CallContext {
     pub headers: HeaderMap,
     /// The event after which a subscription is resumed (`Last-Event-ID`).
     pub last_event_id: Option<u64>,
+    /// Whether the reply has to be one value, as in a batch of JSON-RPC.
+    pub no_stream: bool,
     /// What the request says of who calls, for authentication to look at, which takes it out; only
     /// there if the card has security schemes or tells of an extended card.
     pub presented: Option<Arc<Presented>>,
@@ -60,6 +62,20 @@ impl CallContext {
     /// The context of a call in process by nobody in particular.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sees that there is room for the stream by which a method is answered, before it is run.
+    ///
+    /// # Errors
+    /// InvalidRequest that names the method.
+    pub fn room_for_stream(&self, method: &str) -> Result<(), Error> {
+        match self.no_stream {
+            true => {
+                let message = format!("{method} streams its reply, which a batch cannot hold");
+                Err(Error::new(ErrorKind::InvalidRequest, message))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Whether an extension is active.

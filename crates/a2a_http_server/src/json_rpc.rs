@@ -3,7 +3,7 @@
 use a2a_app_ports::{CallContext, Reply};
 use a2a_protocol_core::{
     Call, Error, ErrorKind, JsonDialect, ListTaskPushNotificationConfigsRequest,
-    ListTaskPushNotificationConfigsResponse, Method, ProtocolVersion,
+    ListTaskPushNotificationConfigsResponse, Method, ProtocolVersion, v03,
 };
 use bytes::Bytes;
 use futures::{future::ready, stream};
@@ -32,7 +32,7 @@ struct Entry {
     id: Option<Id<'static>>,
     /// The version whose name the method has.
     style: Option<ProtocolVersion>,
-    /// The method that was named; that of the call may be another one.
+    /// The method that was named.
     method: Option<Method>,
     call: Result<Call, Error>,
 }
@@ -115,7 +115,7 @@ fn named(name: &str) -> (Option<ProtocolVersion>, Option<Method>) {
 async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> Response<Body> {
     let dialect = entry.dialect();
     let method = entry.method;
-    let outcome = answer(server, named.as_ref(), context, entry.style, method, entry.call).await;
+    let outcome = answer(server, named.as_ref(), context, entry.style, entry.call).await;
     let Some(id) = entry.id else {
         return match outcome {
             Err(error) if quirks::is_told_without_id(entry.style, error.kind()) => error_response(&Id::NULL, &error),
@@ -147,24 +147,15 @@ async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> R
 }
 
 /// Entries are answered one after the other: each sees what those before it did.
-async fn batch(server: &Inner, (named, context): Shared<'_>, entries: Vec<Entry>) -> Response<Body> {
+async fn batch(server: &Inner, (named, mut context): Shared<'_>, entries: Vec<Entry>) -> Response<Body> {
+    if let Ok(context) = &mut context {
+        context.no_stream = true;
+    }
     let mut replies = BatchWriter::new();
     for entry in entries {
         let dialect = entry.dialect();
-        let Entry { id, style, method, call } = entry;
-        let outcome = match call {
-            Ok(call) if call.method().is_some_and(Method::is_streaming) => Err(no_stream_in_batch(&call.name())),
-            Ok(call) => {
-                let name = call.name();
-                // Whether a method of the agent's own streams, only its reply tells.
-                match answer(server, named.as_ref(), context.clone(), style, method, Ok(call)).await {
-                    Ok(Reply::CustomStream(_)) => Err(no_stream_in_batch(&name)),
-                    outcome => outcome,
-                }
-            }
-            call => answer(server, named.as_ref(), context.clone(), style, method, call).await,
-        };
-        let Some(id) = id else { continue };
+        let outcome = answer(server, named.as_ref(), context.clone(), entry.style, entry.call).await;
+        let Some(id) = entry.id else { continue };
         let written = outcome.and_then(|answered| write(&id, dialect, &answered));
         replies.push(&written.unwrap_or_else(|error| write_error(&id, &error)));
     }
@@ -185,24 +176,35 @@ async fn answer(
     named: Result<&Named<'_>, &Error>,
     context: Result<CallContext, Error>,
     style: Option<ProtocolVersion>,
-    method: Option<Method>,
     call: Result<Call, Error>,
 ) -> Result<Reply, Error> {
     let version = named.map_err(Error::clone)?.version(style, &server.options)?;
     let mut context = context?;
     context.version = version;
     let call = call?;
+    if call.method().is_some_and(Method::is_streaming) {
+        context.room_for_stream(&call.name())?;
+    }
     match (version, &call) {
         (ProtocolVersion::V0_3, Call::ListTaskPushNotificationConfigs(request)) => {
-            let (request, only_first) = (request.clone(), method == Some(Method::GetTaskPushNotificationConfig));
-            push_configs(server, context, request, only_first).await
+            let request = request.clone();
+            push_configs(server, context, request, false).await
         }
-        (ProtocolVersion::V0_3, Call::GetTaskPushNotificationConfig(request)) if request.id == quirks::ANY_CONFIG => {
+        (ProtocolVersion::V0_3, Call::GetTaskPushNotificationConfig(request)) if request.id == v03::ANY_CONFIG => {
             let mut any = ListTaskPushNotificationConfigsRequest::default();
             any.task_id.clone_from(&request.task_id);
+            any.page_size = 1;
             match server.answer(context.clone(), call).await {
                 Err(error) if error.kind() == ErrorKind::TaskNotFound => push_configs(server, context, any, true).await,
                 answered => answered,
+            }
+        }
+        (_, Call::Custom(_)) => {
+            // Not every agent knows before that its reply is a stream: a relay does not.
+            let room = context.room_for_stream(&call.name());
+            match server.answer(context, call).await? {
+                Reply::CustomStream(results) => room.map(|()| Reply::CustomStream(results)),
+                answered => Ok(answered),
             }
         }
         _ => server.answer(context, call).await,
@@ -234,10 +236,6 @@ async fn push_configs(
         request.page_token = Some(page.next_page_token);
     }
     Err(Error::new(ErrorKind::InvalidAgentResponse, "the list of push notification configurations has no end"))
-}
-
-fn no_stream_in_batch(method: &str) -> Error {
-    Error::new(ErrorKind::InvalidRequest, format!("{method} streams its reply, which a batch cannot hold"))
 }
 
 fn not_answered() -> Response<Body> {

@@ -13,10 +13,6 @@ pub(crate) fn is_json_rpc(path: &str, options: &ServerOptions) -> bool {
     !options.json_rpc_paths.is_empty() && same_path(HOME_GROWN_ENDPOINT, path)
 }
 
-/// The id by which the suite of 0.3 asks for a configuration that it has set without one; the official
-/// Python server of 0.3 looks at no id there. It stands for any, unless one has it.
-pub(crate) const ANY_CONFIG: &str = "default";
-
 /// Whether a sender is told what is wrong with its request even if that has no id and so is a
 /// notification, to which JSON-RPC has no answer. The suite of 0.3 waits for it; methods of 1.0 are
 /// kept to the rule.

@@ -117,8 +117,8 @@ impl JsonDialect {
 
     /// Reads the call of a JSON-RPC request; a method name that no version has is a custom call.
     ///
-    /// A request of 0.3 for a configuration without its id is read as one for all of them: the
-    /// first is its answer.
+    /// A request of 0.3 for a configuration without its id is read as one for
+    /// [any](crate::v03::ANY_CONFIG).
     ///
     /// # Errors
     /// InvalidParams that names the field in this dialect.

@@ -170,7 +170,7 @@ fn a_configuration_without_an_id_is_that_of_its_task() {
     assert_eq!((config.task_id.as_deref(), config.id.as_deref()), (Some("t"), Some("t")));
     // Without an id, any is asked for.
     let get = call("tasks/pushNotificationConfig/get", &json!({"id": "t"})).unwrap();
-    assert!(matches!(get, Call::ListTaskPushNotificationConfigs(request) if request.page_size == 1));
+    assert!(matches!(get, Call::GetTaskPushNotificationConfig(request) if request.id == v03::ANY_CONFIG));
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Agent {
         R: Serialize + 'static,
         A: Future<Output = Result<R, Error>> + Send + 'static,
     {
-        self.methods.push((name.into(), methods::one(handler)));
+        self.methods.push((name.into(), Arc::new(methods::one(handler))));
         self
     }
 
@@ -248,7 +248,7 @@ impl Agent {
         A: Future<Output = Result<S, Error>> + Send + 'static,
         S: Stream<Item = Result<R, Error>> + Send + 'static,
     {
-        self.methods.push((name.into(), methods::many(handler)));
+        self.methods.push((name.into(), Arc::new(methods::many(handler))));
         self
     }
 

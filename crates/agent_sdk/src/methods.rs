@@ -9,10 +9,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
 /// Answers one method.
-pub(crate) type Method = dyn Fn(CallContext, CustomCall) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
+pub(crate) struct Method {
+    streams: bool,
+    answer: Box<Answer>,
+}
+
+type Answer = dyn Fn(CallContext, CustomCall) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
 
 /// A method that is answered by one value.
-pub(crate) fn one<P, R, F, A>(handler: F) -> Arc<Method>
+pub(crate) fn one<P, R, F, A>(handler: F) -> Method
 where
     P: DeserializeOwned,
     R: Serialize,
@@ -20,17 +25,18 @@ where
     A: Future<Output = Result<R, Error>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Arc::new(move |context, call| {
+    let answer = move |context, call: CustomCall| {
         let handler = handler.clone();
         guarded(call.method.clone(), async move {
             let answer = handler(context, call.read()?);
             written(&answer.await?).map(Reply::Custom)
         })
-    })
+    };
+    Method { streams: false, answer: Box::new(answer) }
 }
 
 /// A method that is answered by a stream of values.
-pub(crate) fn many<P, R, F, A, S>(handler: F) -> Arc<Method>
+pub(crate) fn many<P, R, F, A, S>(handler: F) -> Method
 where
     P: DeserializeOwned,
     R: Serialize,
@@ -39,7 +45,7 @@ where
     S: Stream<Item = Result<R, Error>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Arc::new(move |context, call| {
+    let answer = move |context, call: CustomCall| {
         let (handler, name) = (handler.clone(), call.method.clone());
         guarded(call.method.clone(), async move {
             let answer = handler(context, call.read()?);
@@ -50,7 +56,8 @@ where
             });
             Ok(Reply::CustomStream(Box::pin(until_error(results))))
         })
-    })
+    };
+    Method { streams: true, answer: Box::new(answer) }
 }
 
 /// A stream ends with its first error.
@@ -99,12 +106,21 @@ impl AgentService for Methods {
             Call::Custom(call) => self.methods.get(&call.method),
             _ => None,
         };
-        // In process nobody has looked at it yet.
-        let checked = method.map(|_| call.validate());
-        match (call, method, checked) {
-            (_, _, Some(Err(error))) => Box::pin(ready(Err(error))),
-            (Call::Custom(call), Some(method), _) => method(context, call),
-            (call, ..) => self.agent.handle(context, call),
+        let checked = method.map_or(Ok(()), |method| method.check(&context, &call));
+        match (call, method) {
+            (Call::Custom(call), Some(method)) => match checked {
+                Ok(()) => (method.answer)(context, call),
+                Err(error) => Box::pin(ready(Err(error))),
+            },
+            (call, _) => self.agent.handle(context, call),
         }
+    }
+}
+
+impl Method {
+    /// Sees before it is run that it can be. In process nobody has looked at the call yet.
+    fn check(&self, context: &CallContext, call: &Call) -> Result<(), Error> {
+        call.validate()?;
+        if self.streams { context.room_for_stream(&call.name()) } else { Ok(()) }
     }
 }

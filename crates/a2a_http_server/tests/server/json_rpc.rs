@@ -415,7 +415,9 @@ async fn results_of_an_own_method_are_streamed_but_not_in_a_batch() {
     );
     assert_eq!((&events[2]["id"], &events[2]["error"]["message"]), (&json!(7), &json!("enough")));
 
+    assert!(agent.asked().iter().all(|(context, _)| !context.no_stream));
     let batch = format!("[{call}]");
     let answered = ask(&server, "POST", "/", &json, batch).await.json();
     assert_eq!(answered[0]["error"]["code"], -32600, "{answered}");
+    assert!(agent.asked()[0].0.no_stream, "who knows that it streams can refuse before it begins");
 }

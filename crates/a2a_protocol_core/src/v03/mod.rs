@@ -27,6 +27,7 @@ pub use card::{beside, with_interfaces};
 pub(crate) use errors::accept;
 pub use errors::{from_http, http_body};
 pub(crate) use names::state as state_name;
+pub use quirks::ANY_CONFIG;
 pub(crate) use requests::{fault_in, read, read_json, sayable};
 pub use task::is_final;
 

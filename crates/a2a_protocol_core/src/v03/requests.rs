@@ -187,12 +187,7 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(method: Method, form: Form, deseri
         Method::GetTaskPushNotificationConfig => {
             let request = plain(deserializer)?;
             let (task_id, id) = (request.task(), request.config());
-            if id.is_empty() && form == Form::JsonRpc {
-                // Whichever is the first: the answer to this call is cut to it.
-                let page_size = 1;
-                let all = ListTaskPushNotificationConfigsRequest { task_id, page_size, ..Default::default() };
-                return Ok(Call::ListTaskPushNotificationConfigs(all));
-            }
+            let id = if id.is_empty() && form == Form::JsonRpc { quirks::ANY_CONFIG.to_owned() } else { id };
             Call::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest { tenant: None, task_id, id })
         }
         Method::DeleteTaskPushNotificationConfig => {

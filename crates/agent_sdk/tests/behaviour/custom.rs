@@ -1,6 +1,9 @@
 //! Methods of the agent's own: in process and over JSON-RPC; HTTP+JSON has no place for them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use agent_sdk::{
     ServeError, Tokens,
@@ -192,4 +195,28 @@ async fn names_of_the_protocol_or_of_another_method_are_refused() {
         let error = agent.bind("127.0.0.1:0").await.unwrap_err();
         assert!(matches!(error, ServeError::Method(_)) && error.to_string().contains(says), "{error}");
     }
+}
+
+/// As an adapter calls for an entry of a batch.
+#[tokio::test]
+async fn where_there_is_no_room_for_a_stream_none_is_begun() {
+    let begun = Arc::new(AtomicBool::new(false));
+    let seen = begun.clone();
+    let world = World::with(Binding::InProcess, |it| {
+        agent(it).streaming_method("example/begin", move |_context, (): ()| {
+            seen.store(true, Ordering::SeqCst);
+            async { Ok(stream::iter([Ok(1_u8)])) }
+        })
+    })
+    .await;
+    let mut context = CallContext::new();
+    context.no_stream = true;
+    let call = |name: &str| Call::Custom(CustomCall::new(name, None));
+    let refused = world.service.handle(context.clone(), call("example/begin")).await;
+    assert_eq!(refusal(refused).0, ErrorKind::InvalidRequest);
+    assert!(!begun.load(Ordering::SeqCst));
+    world.service.handle(context, call("example/ping")).await.unwrap();
+    world.service.handle(CallContext::new(), call("example/begin")).await.unwrap();
+    assert!(begun.load(Ordering::SeqCst));
+    world.end().await;
 }
