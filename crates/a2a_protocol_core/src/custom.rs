@@ -1,8 +1,12 @@
 //! An agent's own methods, beside the protocol's: JSON-RPC only.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
+use serde::{
+    Deserialize, Serialize, Serializer,
+    de::{DeserializeOwned, IgnoredAny},
+    ser::Error as _,
+};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Error, Method, fault, json::Strict};
@@ -19,17 +23,19 @@ pub struct CustomCall {
     /// The tenant. As in the protocol's own requests it travels in the parameters, as their member
     /// `tenant`, and methods that want it declare that. Parameters that are no object carry none.
     pub tenant: Option<String>,
-    /// The parameters as sent, the tenant included.
+    /// The parameters as sent, the tenant included: an object or an array, or none.
     pub params: Option<Box<RawValue>>,
 }
 
 impl CustomCall {
-    /// A call with these parameters; their member `tenant`, if it is a text, is the tenant.
+    /// A call with these parameters; their member `tenant`, if it is a text, is the tenant. `null` is
+    /// as none.
     pub fn new(method: impl Into<String>, params: Option<Box<RawValue>>) -> Self {
         #[derive(Deserialize)]
         struct Tenant {
             tenant: Option<String>,
         }
+        let params = params.filter(|params| params.get() != "null");
         let tenant = params.as_deref().and_then(|params| serde_json::from_str(params.get()).ok());
         let tenant = tenant.and_then(|Strict(Tenant { tenant })| tenant).filter(|tenant| !tenant.is_empty());
         Self { method: method.into(), tenant, params }
@@ -44,20 +50,26 @@ impl CustomCall {
         Ok(Self::new(method, Some(params)))
     }
 
-    /// Reads the parameters, with the tenant. Absent ones are read as an empty object, or as `null`.
+    /// Reads the parameters, with the tenant. Absent ones are read as `null`, or as an empty object;
+    /// ones that are empty, but for the tenant, as what they are, or as `null`: so `()` and `Option`
+    /// are there whichever way a caller says nothing.
     ///
     /// # Errors
     /// InvalidParams that names the field, or `params` where it is the whole.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        match &self.params {
-            _ if self.lacks_tenant() => {
-                let params =
-                    serde_json::to_string(self).map_err(|error| Error::invalid("params", error.to_string()))?;
-                read(&params)
-            }
-            Some(params) => read(params.get()),
-            None => read("{}").or_else(|error| read("null").map_err(|_| error)),
-        }
+        let params = match &self.params {
+            _ if self.lacks_tenant() => serde_json::to_string(self)
+                .map(Cow::Owned)
+                .map_err(|error| Error::invalid("params", error.to_string()))?,
+            Some(params) => Cow::Borrowed(params.get()),
+            None => return read("null").or_else(|_| read("{}")),
+        };
+        read(&params).or_else(|error| if says_nothing(&params) { read("null").map_err(|_| error) } else { Err(error) })
+    }
+
+    /// Whether the parameters are such as JSON-RPC can carry.
+    pub(crate) fn is_structured(&self) -> bool {
+        self.params.as_deref().is_none_or(|params| params.get().starts_with(['{', '[']))
     }
 
     /// Whether the tenant was named apart from the parameters.
@@ -84,6 +96,15 @@ impl CustomCall {
         }
         Ok(())
     }
+}
+
+/// Whether nothing is in parameters but the tenant.
+fn says_nothing(params: &str) -> bool {
+    if params.starts_with('[') {
+        return serde_json::from_str::<[(); 0]>(params).is_ok();
+    }
+    let members = serde_json::from_str::<BTreeMap<&str, IgnoredAny>>(params);
+    members.is_ok_and(|members| members.keys().all(|name| *name == "tenant"))
 }
 
 fn read<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
@@ -185,9 +206,53 @@ mod tests {
             let call = CustomCall::new("v/m", params.map(|params| to_raw_value(&params).unwrap()));
             assert_eq!(call.read::<Params>().unwrap_err().message(), fault);
         }
-        let none = CustomCall::new("v/m", None);
-        none.read::<()>().unwrap();
-        assert_eq!(none.read::<BTreeMap<String, u8>>().unwrap().len(), 0);
         assert_eq!(CustomCall::with("v/m", &(1, "x")).unwrap().read::<(u8, String)>().unwrap(), (1, "x".to_owned()));
+    }
+
+    #[test]
+    fn nothing_is_said_by_leaving_out_and_by_saying_nothing() {
+        #[derive(Debug, Default, Deserialize, PartialEq)]
+        #[serde(default)]
+        struct Optional {
+            to: u8,
+            tenant: Option<String>,
+        }
+        let call = |json: Option<&str>| {
+            CustomCall::new("v/m", json.map(|json| RawValue::from_string(json.to_owned()).unwrap()))
+        };
+        for said in [None, Some("null"), Some("{}"), Some("[]"), Some(r#"{"tenant":"a"}"#)] {
+            call(said).read::<()>().unwrap_or_else(|error| panic!("{said:?}: {error}"));
+            let tuple = call(said).read::<Option<(u8, u8)>>();
+            assert_eq!(tuple.unwrap(), None, "{said:?}");
+            let mut there = call(said.filter(|said| *said != "[]"));
+            there.tenant = Some("a".to_owned());
+            there.read::<()>().unwrap_or_else(|error| panic!("{said:?}: {error}"));
+            assert_eq!(there.read::<Option<(u8, u8)>>().unwrap(), None, "{said:?}");
+        }
+        for said in [None, Some("null")] {
+            assert_eq!(call(said).read::<Option<Optional>>().unwrap(), None, "{said:?}");
+            assert_eq!(call(said).read::<Optional>().unwrap(), Optional::default(), "{said:?}");
+            assert_eq!(call(said).read::<BTreeMap<String, u8>>().unwrap().len(), 0, "{said:?}");
+        }
+        assert_eq!(call(Some(r#"{"tenant":"a"}"#)).read::<Optional>().unwrap().tenant.as_deref(), Some("a"));
+        for said in [r#"{"to":1}"#, "[1]"] {
+            assert_eq!(call(Some(said)).read::<()>().unwrap_err().field_violations()[0].field, "params", "{said}");
+        }
+    }
+
+    #[test]
+    fn parameters_that_are_neither_object_nor_array_are_refused() {
+        for scalar in [json!(7), json!("text"), json!(true)] {
+            let call = crate::Call::Custom(CustomCall::with("v/m", &scalar).unwrap());
+            assert_eq!(call.validate().unwrap_err().message(), "params: must be an object or an array, or left out");
+        }
+        for fits in [json!({"x": 1}), json!([1]), json!(null)] {
+            crate::Call::Custom(CustomCall::with("v/m", &fits).unwrap()).validate().unwrap();
+        }
+        for params in [None, Some(json!({})), Some(json!([7]))] {
+            let call = CustomCall::new("v/m", params.map(|params| to_raw_value(&params).unwrap()));
+            let error = call.read::<u8>().unwrap_err();
+            assert_eq!(error.field_violations()[0].field, "params", "{error}");
+        }
     }
 }

@@ -69,6 +69,9 @@ impl Call {
                 check.filled("taskId", &request.task_id);
                 check.at_least_zero("pageSize", Some(request.page_size));
             }
+            Self::Custom(call) if !call.is_structured() => {
+                check.add("params", "must be an object or an array, or left out");
+            }
             Self::GetExtendedAgentCard(_) | Self::Custom(_) => {}
         }
         check.result()

@@ -212,6 +212,10 @@ impl Agent {
     /// field; those that a method finds wrong itself, it refuses by [`Error::invalid`]. The other
     /// bindings have no place for such methods.
     ///
+    /// Parameters in JSON-RPC are an object or an array, or left out. So `P` is a struct or a map, a
+    /// tuple or a list, or, for a method that needs none, `()` or an `Option` of these. With any other
+    /// type, such as a number or a `String`, every call is refused as InvalidParams in `params`.
+    ///
     /// ```
     /// # use agent_sdk::{prelude::*, protocol::Error};
     /// # let agent = Agent::new("Echo", "Says back what it hears");

@@ -98,6 +98,33 @@ async fn parameters_that_do_not_fit_are_refused_by_field(binding: Binding) {
     world.end().await;
 }
 
+async fn a_method_may_need_no_parameters(binding: Binding) {
+    let world = World::with(binding, |it| {
+        agent(it).method("example/maybe", |_context, params: Option<(u8, u8)>| async move { Ok(format!("{params:?}")) })
+    })
+    .await;
+    let service = &world.service;
+    if has_methods(binding, service).await {
+        let mut callers = vec![service.clone()];
+        if binding.has_tenants() {
+            callers.push(world.of_tenant("blue"));
+        }
+        for caller in callers {
+            for nothing in [json!(null), json!({})] {
+                let pong: String = caller.call_method(CallContext::new(), "example/ping", &nothing).await.unwrap();
+                assert_eq!(pong, "pong", "{nothing}");
+                let maybe: String = caller.call_method(CallContext::new(), "example/maybe", &nothing).await.unwrap();
+                assert_eq!(maybe, "None", "{nothing}");
+            }
+        }
+        let some: String = service.call_method(CallContext::new(), "example/maybe", &(1, 2)).await.unwrap();
+        assert_eq!(some, "Some((1, 2))");
+        let scalar = service.call_method::<_, String>(CallContext::new(), "example/maybe", &7).await.unwrap_err();
+        assert_eq!(scalar.message(), "params: must be an object or an array, or left out");
+    }
+    world.end().await;
+}
+
 async fn a_method_may_stream_its_results(binding: Binding) {
     let world = World::with(binding, agent).await;
     let service = &world.service;
@@ -172,6 +199,7 @@ async fn other_methods_are_still_not_found(binding: Binding) {
 crate::over_all_bindings!(
     a_method_has_typed_parameters_and_a_typed_result,
     parameters_that_do_not_fit_are_refused_by_field,
+    a_method_may_need_no_parameters,
     a_method_may_stream_its_results,
     a_stream_is_no_value_and_a_value_no_stream,
     a_method_that_panics_fails_alone,
