@@ -30,7 +30,7 @@ const REPLY_CAPACITY: usize = 512;
 struct Entry {
     /// `None` for a notification.
     id: Option<Id<'static>>,
-    /// The version whose name the method has.
+    /// The version that names methods so; `None` for an agent's own.
     style: Option<ProtocolVersion>,
     /// The method that was named.
     method: Option<Method>,
@@ -103,13 +103,13 @@ fn prepare(entry: jsonrpc::Entry<'_>) -> Entry {
     }
 }
 
-/// The version that has a method of this name, and the method. No name of 1.0 has a slash.
+/// The version that names methods so, and the method.
 fn named(name: &str) -> (Option<ProtocolVersion>, Option<Method>) {
-    let (version, method) = match name.contains('/') {
-        false => (ProtocolVersion::V1_0, Method::from_name(name)),
-        true => (ProtocolVersion::V0_3, Method::from_v03_name(name)),
-    };
-    (method.map(|_| version), method)
+    if v03::is_method_name(name) {
+        return (Some(ProtocolVersion::V0_3), Method::from_v03_name(name));
+    }
+    let method = Method::from_name(name);
+    (method.map(|_| ProtocolVersion::V1_0), method)
 }
 
 async fn single(server: &Inner, (named, context): Shared<'_>, entry: Entry) -> Response<Body> {

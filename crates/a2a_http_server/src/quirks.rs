@@ -14,8 +14,8 @@ pub(crate) fn is_json_rpc(path: &str, options: &ServerOptions) -> bool {
 }
 
 /// Whether a sender is told what is wrong with its request even if that has no id and so is a
-/// notification, to which JSON-RPC has no answer. The suite of 0.3 waits for it; methods of 1.0 are
-/// kept to the rule.
+/// notification, to which JSON-RPC has no answer. The suite of 0.3 waits for it, where it misspells
+/// `message/send` or its parameters; whatever else a method is called is kept to the rule.
 pub(crate) fn is_told_without_id(style: Option<ProtocolVersion>, error: ErrorKind) -> bool {
-    style != Some(ProtocolVersion::V1_0) && matches!(error, ErrorKind::MethodNotFound | ErrorKind::InvalidParams)
+    style == Some(ProtocolVersion::V0_3) && matches!(error, ErrorKind::MethodNotFound | ErrorKind::InvalidParams)
 }

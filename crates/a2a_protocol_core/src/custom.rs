@@ -9,10 +9,7 @@ use serde::{
 };
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Error, Method, fault, json::Strict};
-
-/// What the names of version 0.3 begin with.
-const V03_NAMESPACES: &[&str] = &["message/", "tasks/", "agent/"];
+use crate::{Error, fault, json::Strict, v03};
 
 /// A call of a method that is not the protocol's but the agent's own.
 #[derive(Clone, Debug)]
@@ -88,7 +85,7 @@ impl CustomCall {
         if !named || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
             return refused("is not of the form vendor/method");
         }
-        if V03_NAMESPACES.iter().any(|namespace| name.starts_with(namespace)) || Method::from_v03_name(name).is_some() {
+        if v03::is_method_name(name) {
             return refused("is among the names of the protocol");
         }
         if name.starts_with("rpc.") {

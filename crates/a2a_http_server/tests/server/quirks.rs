@@ -59,6 +59,13 @@ async fn a_caller_of_0_3_is_told_of_a_wrong_request_that_has_no_id() {
         let in_batch = post(&server, format!("[{}]", notify(method, params))).await;
         assert_eq!((in_batch.status.as_u16(), in_batch.body.len()), (204, 0), "{method}");
     }
-    let in_1_0 = post(&server, notify("SendMessage", "{}")).await;
-    assert_eq!((in_1_0.status.as_u16(), in_1_0.body.len()), (204, 0));
+    for (method, params) in
+        [("SendMessage", "{}"), ("Unknown", "{}"), ("vendor/method", "{}"), ("vendor/method", r#"{"tenant":".."}"#)]
+    {
+        let answered = post(&server, notify(method, params)).await;
+        assert_eq!((answered.status.as_u16(), answered.body.len()), (204, 0), "{method} {params}");
+    }
+    // What has never been read as a request is answered in any version.
+    let broken = post(&server, r#"{"jsonrpc":"2.0","params":{}}"#).await;
+    assert_eq!((broken.status.as_u16(), broken.code()), (200, -32600));
 }

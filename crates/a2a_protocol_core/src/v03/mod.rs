@@ -34,6 +34,12 @@ pub use task::is_final;
 /// The header by which 0.3 names extensions.
 pub const EXTENSIONS_HEADER: &str = "x-a2a-extensions";
 
+/// Whether a JSON-RPC method is named like those of 0.3, be it one of them or not: `message/...`,
+/// `tasks/...`, `agent/...`.
+pub fn is_method_name(name: &str) -> bool {
+    ["message/", "tasks/", "agent/"].iter().any(|namespace| name.starts_with(namespace))
+}
+
 /// The error for an answer that 0.3 has no word for.
 pub fn unsayable(fault: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidAgentResponse, format!("version 0.3 cannot say it: {fault}"))
