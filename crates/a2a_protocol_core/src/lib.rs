@@ -43,7 +43,7 @@ pub use credential::{Credential, MalformedCredential};
 pub use custom::CustomCall;
 pub use dialect::{InDialect, JsonDialect, Params, Spoken};
 pub use enums::{Role, TaskState};
-pub use errors::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
+pub use errors::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation, shortened};
 pub use event::{SendMessageResponse, StreamEvent, StreamResponse, TaskArtifactUpdateEvent, TaskStatusUpdateEvent};
 pub use fault::read_response;
 pub use json::{Struct, number_from_double};

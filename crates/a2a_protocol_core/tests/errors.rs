@@ -282,3 +282,11 @@ fn the_cause_is_for_the_log_only() {
         assert!(!told.contains("hunter2"), "{told}");
     }
 }
+
+#[test]
+fn an_id_that_is_not_found_is_quoted_but_not_all_of_it() {
+    let error = Error::task_not_found("t-1");
+    assert_eq!((error.message(), &*error.metadata()["taskId"]), ("task \"t-1\" not found", "t-1"));
+    let error = Error::task_not_found(&"\u{e4}".repeat(100_000));
+    assert!(error.message().len() < 600 && error.metadata()["taskId"].len() < 600, "{error}");
+}

@@ -86,8 +86,9 @@ impl Error {
         error
     }
 
-    /// TaskNotFound for this id.
+    /// TaskNotFound for this id, which is told at most 500 bytes of.
     pub fn task_not_found(id: &str) -> Self {
+        let id = shortened(id);
         Self::new(ErrorKind::TaskNotFound, format!("task {id:?} not found")).with_metadata("taskId", id)
     }
 
@@ -152,6 +153,13 @@ impl Error {
     pub fn data(&self) -> Option<&RawValue> {
         self.0.data.as_deref()
     }
+}
+
+/// What was received, to be quoted in an error: cut short where it is longer than 500 bytes.
+pub fn shortened(text: &str) -> String {
+    let mut text = text.to_owned();
+    shorten(&mut text);
+    text
 }
 
 fn shorten(text: &mut String) {

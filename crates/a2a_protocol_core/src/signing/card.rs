@@ -14,7 +14,7 @@ use super::{
     jwk::{self, Refused},
     jws::{self, Header},
 };
-use crate::{AgentCard, AgentCardSignature, Error, Struct, Timestamp, json::Doubles};
+use crate::{AgentCard, AgentCardSignature, Error, FieldViolation, Struct, Timestamp, json::Doubles};
 
 /// What a signature is known to cover. Signers differ in what they take for the content of a card,
 /// and each form is made of the card as it was received.
@@ -189,14 +189,16 @@ pub fn verify(card: &AgentCard, served: Option<&str>, keys: &KeyStore, now: Time
             }
             Err(Fault { is_wrong, reason }) => {
                 wrong |= is_wrong;
-                reasons.push(format!("signatures[{index}]: {reason}"));
+                reasons.push(FieldViolation { field: format!("signatures[{index}]"), description: reason });
             }
         }
     }
+    // Reasons quote the card, and are bounded like all that quotes what was received.
+    let why = || Error::violations(reasons).message().to_owned();
     match verified {
         Some(by) => Verdict::Verified(by),
-        None if wrong => Verdict::Invalid(reasons.join("; ")),
-        None => Verdict::Unverifiable(reasons.join("; ")),
+        None if wrong => Verdict::Invalid(why()),
+        None => Verdict::Unverifiable(why()),
     }
 }
 

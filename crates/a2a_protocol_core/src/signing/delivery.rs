@@ -15,7 +15,7 @@ use super::{
     jwk::{self, Refused},
     jws::{self, Header},
 };
-use crate::{Error, Timestamp};
+use crate::{Error, Timestamp, shortened};
 
 /// The header with the signature where `Authorization` is taken by the credentials of the push
 /// configuration; nuncio's own.
@@ -55,7 +55,8 @@ pub struct DeliveryClaims {
 pub enum NotVerified {
     /// There is no signature where one is required, or it is none of the kind.
     Malformed(&'static str),
-    /// It is by a key, named here, that is not among those given. The sender may have a new one.
+    /// It is by a key that is not among those given, named here as far as its name is not longer
+    /// than 500 bytes. The sender may have a new one.
     UnknownKey(String),
     /// The key cannot be used; why.
     UnusableKey(&'static str),
@@ -141,7 +142,7 @@ impl DeliveryClaims {
             |refused| match refused {
                 Some(Refused::Wrong) => NotVerified::WrongSignature,
                 Some(Refused::Unsuited(why)) => NotVerified::UnusableKey(why),
-                None => NotVerified::UnknownKey(header.kid.unwrap_or_default()),
+                None => NotVerified::UnknownKey(shortened(&header.kid.unwrap_or_default())),
             },
         )?;
         let claims: Self = serde_json::from_slice(&payload)

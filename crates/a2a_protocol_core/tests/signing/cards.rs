@@ -200,6 +200,21 @@ fn one_signature_that_holds_is_enough_and_one_that_is_wrong_decides_otherwise() 
 }
 
 #[test]
+fn a_verdict_does_not_quote_all_that_a_card_says() {
+    let (ours, long) = (key("es256"), "k".repeat(100_000));
+    let unknown = signed(example(), &ours.with_kid(&long)).signatures.remove(0);
+    let mut strange = unknown.clone();
+    strange.protected = URL_SAFE_NO_PAD.encode(json!({"alg": long, "kid": "es256"}).to_string());
+    let mut card = card(example());
+    for signature in [unknown, strange] {
+        card.signatures = vec![signature; 1000];
+        let Verdict::Unverifiable(why) = signing::verify(&card, None, &KeyStore::default(), now()) else { panic!() };
+        assert!(why.starts_with("signatures[0]: the ") && why.len() < 10_000, "{}: {why}", why.len());
+        assert!(why.contains("984 more"), "{why}");
+    }
+}
+
+#[test]
 fn headers_that_ask_for_something_else_prove_nothing() {
     let key = key("es256");
     let mut public = JwkSet::from(key.public());

@@ -52,6 +52,8 @@ fn a_delivery_that_is_not_the_senders_is_refused() {
 
     let unknown = claims().sign(&key("es256").with_kid("new")).unwrap();
     assert_eq!(verify(&unknown, BODY, now()), Err(NotVerified::UnknownKey("new".to_owned())));
+    let long = claims().sign(&key("es256").with_kid("k".repeat(100_000))).unwrap();
+    assert!(verify(&long, BODY, now()).unwrap_err().to_string().len() < 1000);
     let none = format!("{}.e30.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#));
     assert_eq!(verify(&none, BODY, now()), Err(NotVerified::Malformed("the algorithm of the JWT is not known")));
 }

@@ -21,7 +21,7 @@ use a2a_app_ports::{
     AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, Reply, Revision, Scope, Snapshot, Storage,
     StorageError, TaskId,
 };
-use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task};
+use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task, shortened};
 
 use self::{
     live::Registry,
@@ -156,7 +156,7 @@ impl AgentService for Engine {
                     Box::pin(engine.delete_push_config(&context, &request)).await
                 }
                 Call::Custom(call) => {
-                    Err(Error::new(ErrorKind::MethodNotFound, format!("no method {:?}", call.method)))
+                    Err(Error::new(ErrorKind::MethodNotFound, format!("no method {:?}", shortened(&call.method))))
                 }
                 // Refused by the capability check as long as the card does not declare them.
                 other => Err(unsupported(&other.name())),

@@ -7,7 +7,7 @@ use a2a_app_ports::{CallContext, PushConfigRow, Reply, Revision, Scope, StorageE
 use a2a_protocol_core::{
     DeleteTaskPushNotificationConfigRequest, Error, ErrorKind, GetTaskPushNotificationConfigRequest,
     ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse, ProtocolVersion,
-    TaskPushNotificationConfig,
+    TaskPushNotificationConfig, shortened,
 };
 
 use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, run::Chain, tokens};
@@ -40,7 +40,7 @@ impl Shared {
         let (task, _) = self.find(&scope, &request.task_id).await?;
         let row = self.storage.push_config(&scope, task, &request.id).await.map_err(failed)?;
         let row = row.ok_or_else(|| {
-            let text = format!("the task has no push notification configuration {:?}", request.id);
+            let text = format!("the task has no push notification configuration {:?}", shortened(&request.id));
             Error::new(ErrorKind::TaskNotFound, text).with_metadata("taskId", &*request.task_id)
         })?;
         Ok(Reply::PushConfig(row.config))
