@@ -2,12 +2,13 @@
 
 use std::{
     convert::Infallible,
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use a2a_app_ports::{BoxFuture, EventStream};
-use a2a_protocol_core::{Error, ErrorKind, ProtocolVersion, StreamResponse, v03};
-use futures::{StreamExt, stream};
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, EventStream, Reply};
+use a2a_protocol_core::{Call, Error, ErrorKind, ProtocolVersion, StreamResponse, v03};
+use futures::{StreamExt, future::ready, stream};
 use http::Request;
 use prost_reflect::DynamicMessage;
 use tonic::{Response, Status, body::Body, codec::CompressionEncoding, server::Grpc};
@@ -25,8 +26,26 @@ pub(super) struct Service03 {
 
 impl Service03 {
     pub(super) fn new(answers: Answers, max_message_bytes: usize) -> Self {
-        let answers = Answers { version: ProtocolVersion::V0_3, status: status::of_error, ..answers };
+        let service = Arc::new(Carded { agent: answers.service, card: answers.card.clone() });
+        let answers = Answers { version: ProtocolVersion::V0_3, status: status::of_error, service, ..answers };
         Self { answers, max_message_bytes }
+    }
+}
+
+/// Answers GetAgentCard, by which 0.3 reads any card over gRPC, with the public one where there is
+/// none for authenticated callers, as the official Python server of 0.3 does.
+struct Carded {
+    agent: Arc<dyn AgentService>,
+    card: CardHandle,
+}
+
+impl AgentService for Carded {
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        let public = matches!(call, Call::GetExtendedAgentCard(_)).then(|| self.card.get());
+        match public.filter(|card| card.capabilities.extended_agent_card != Some(true)) {
+            Some(card) => Box::pin(ready(Ok(Reply::Card(card)))),
+            None => self.agent.handle(context, call),
+        }
     }
 }
 

@@ -118,7 +118,9 @@ async fn required_extensions_are_enforced_and_active_ones_named() {
 async fn only_named_metadata_reaches_the_handler() {
     let agent = Agent::fitting();
     let forward = ForwardPolicy::allowing(["x-trace".parse().unwrap()]).unwrap();
-    let server = Server::with(agent.clone(), card(), |options| options.forward = forward).await;
+    let mut card = card();
+    card.capabilities.extended_agent_card = None;
+    let server = Server::with(agent.clone(), card, |options| options.forward = forward).await;
     server.theirs().get_task(with(get("t"), &[("x-trace", "1"), ("authorization", "Bearer s")])).await.unwrap();
     let (context, _) = agent.asked().remove(0);
     assert_eq!(context.headers.len(), 1);

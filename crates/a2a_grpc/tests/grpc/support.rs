@@ -115,6 +115,7 @@ pub(crate) fn card() -> AgentCard {
     let mut card = AgentCard::default();
     card.name = "Fake".to_owned();
     card.version = "1".to_owned();
+    card.capabilities.extended_agent_card = Some(true);
     card
 }
 

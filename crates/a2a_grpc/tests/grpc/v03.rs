@@ -313,6 +313,22 @@ async fn a_card_that_tells_nothing_of_0_3_is_told_by_its_interfaces_of_1_0() {
 }
 
 #[tokio::test]
+async fn the_public_card_is_told_where_there_is_none_for_known_callers() {
+    for declared in [None, Some(false)] {
+        let agent = Agent::failing(ErrorKind::Unauthenticated);
+        let mut public = card_of_03();
+        public.capabilities.extended_agent_card = declared;
+        let server = Server::with(agent.clone(), public, |_| {}).await;
+        let card = ask(&server, "GetAgentCard", json!({})).await;
+        assert_eq!((&card["name"], &card["url"]), (&json!("Fake"), &json!("127.0.0.1:1")));
+        assert!(agent.asked().is_empty());
+    }
+    let server = Server::of(Agent::failing(ErrorKind::Unauthenticated)).await;
+    let status = call(&server, "GetAgentCard", json!({}), &[]).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "there is one");
+}
+
+#[tokio::test]
 async fn a_message_over_the_limit_is_refused() {
     let server = Server::with(agent(), card(), |options| options.max_message_bytes = 1000).await;
     let status = call(&server, "SendMessage", send(&"x".repeat(1000)), &[]).await.unwrap_err();

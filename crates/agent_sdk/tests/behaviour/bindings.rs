@@ -67,6 +67,12 @@ impl Binding {
         matches!(self, Self::InProcess | Self::JsonRpc | Self::JsonRpcV03)
     }
 
+    /// Whether the public card is the answer where there is no extended one: no other operation of
+    /// 0.3 reads a card over gRPC.
+    pub(crate) fn tells_the_public_card(self) -> bool {
+        self == Self::GrpcV03
+    }
+
     /// Whether every stream ends when its task waits for input: in 0.3 that update is the final one.
     pub(crate) fn ends_streams_at_questions(self) -> bool {
         self.is_v03()
