@@ -90,6 +90,42 @@ fn references_are_carried_where_the_proto_has_no_field() {
     assert_eq!(read::<SendMessageResponse>(JsonDialect::V0_3Proto, &proto), value);
 }
 
+/// Whoever names metadata as what is carried there is named gets them back.
+#[test]
+fn own_metadata_of_the_names_under_which_things_are_carried_come_back() {
+    let names = ["media_type_compat", "filename_compat", "data_part_compat", "reference_task_ids_compat"];
+    let longer = names.map(|name| format!("{name}_compat"));
+    let values = [json!("text/own"), json!(true), json!(5), json!(["t"]), json!({"a": [null]})];
+    for value in values {
+        for own in [&names[..], &names[..1], &longer.each_ref().map(String::as_str), &[names[2], &longer[2]]] {
+            let metadata: Struct = own.iter().map(|name| ((*name).to_owned(), value.clone())).collect();
+            for mut part in [
+                Part::text("a"),
+                Part::text("a").media_type("text/csv").filename("a.csv"),
+                Part::data(json!([1])),
+                Part::data(json!({"value": 1})).media_type("application/json"),
+                Part::url("https://example.com/a").media_type("text/plain"),
+            ] {
+                part.metadata = Some(Box::new(metadata.clone()));
+                let mut message = Message::new("m", Role::User, vec![part]);
+                message.metadata = Some(Box::new(metadata.clone()));
+                for references in [vec![], vec!["t".to_owned()]] {
+                    message.reference_task_ids = references;
+                    let value = SendMessageResponse::Message(message.clone().into());
+                    for dialect in BOTH {
+                        let json = written(dialect, &value);
+                        assert_eq!(read::<SendMessageResponse>(dialect, &json), value, "{dialect:?} {json}");
+                    }
+                }
+            }
+        }
+    }
+    // What of 0.3 is not what is carried there stays as it is, beside what looks like it.
+    let odd = json!({"kind": "text", "text": "a", "metadata": {"media_type_compat": 5, "media_type_compat_compat": 6}});
+    let part = part_of(JsonDialect::V0_3, &odd);
+    assert_eq!(serde_json::to_value(part.metadata.as_deref()).unwrap(), odd["metadata"]);
+}
+
 #[test]
 fn a_part_that_0_3_cannot_say_is_an_error() {
     let part: Part = serde_json::from_value(json!({"hologram": {}})).unwrap();

@@ -33,19 +33,51 @@ pub(super) fn take_texts(metadata: &mut Option<Box<Struct>>, key: &str) -> Optio
     Some(texts)
 }
 
-/// Writes the member `metadata`, if there is anything in it.
-pub(super) fn write<M: SerializeMap>(
-    map: &mut M,
-    metadata: Option<&Struct>,
-    carried: &[(&'static str, Value)],
-) -> Result<(), M::Error> {
-    match metadata {
-        None if carried.is_empty() => Ok(()),
-        Some(metadata) if carried.is_empty() => map.serialize_entry("metadata", &Doubles(metadata)),
-        metadata => {
-            let mut all = metadata.cloned().unwrap_or_default();
-            all.extend(carried.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-            map.serialize_entry("metadata", &Doubles(&all))
+/// What one more of is added to a name of the sender's own that is among the keys, or like one with
+/// marks already: so nothing in 1.0 is mistaken for what is carried.
+const MARK: &str = "_compat";
+
+fn is_marked(name: &str, keys: &[&str]) -> bool {
+    keys.iter().any(|key| name.strip_prefix(key).is_some_and(|rest| rest.replace(MARK, "").is_empty()))
+}
+
+/// Gives the sender's own members their names back, once what is carried has been taken. One whose
+/// name is still in use keeps its mark.
+pub(super) fn unmark(metadata: &mut Option<Box<Struct>>, keys: &[&str]) {
+    let Some(members) = metadata else { return };
+    let own = |name: &&String| name.strip_suffix(MARK).is_some_and(|name| is_marked(name, keys));
+    let mut marked: Vec<String> = members.keys().filter(own).cloned().collect();
+    marked.sort_by_key(String::len);
+    for name in marked {
+        let plain = &name[..name.len() - MARK.len()];
+        if !members.contains_key(plain)
+            && let Some(value) = members.remove(&name)
+        {
+            members.insert(plain.to_owned(), value);
         }
     }
+}
+
+/// Writes the member `metadata`, if there is anything in it.
+pub(super) fn write<M: SerializeMap>(map: &mut M, metadata: Option<&Struct>) -> Result<(), M::Error> {
+    metadata.map_or(Ok(()), |metadata| map.serialize_entry("metadata", &Doubles(metadata)))
+}
+
+/// Writes the member `metadata` with what is carried in it, under some of these keys.
+pub(super) fn write_with<M: SerializeMap>(
+    map: &mut M,
+    metadata: Option<&Struct>,
+    keys: &[&str],
+    carried: Vec<(&'static str, Value)>,
+) -> Result<(), M::Error> {
+    let own = metadata.into_iter().flatten();
+    if carried.is_empty() && !own.clone().any(|(name, _)| is_marked(name, keys)) {
+        return write(map, metadata);
+    }
+    let named = |(name, value): (&String, &Value)| {
+        let mark = if is_marked(name, keys) { MARK } else { "" };
+        (format!("{name}{mark}"), value.clone())
+    };
+    let carried = carried.into_iter().map(|(key, value)| (key.to_owned(), value));
+    map.serialize_entry("metadata", &Doubles(&own.map(named).chain(carried).collect::<Struct>()))
 }

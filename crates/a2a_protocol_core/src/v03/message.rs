@@ -38,8 +38,11 @@ impl Hear for Message {
     type Json = MessageIn;
 
     fn hear(mut json: MessageIn, form: Form) -> Self {
-        if json.reference_task_ids.is_empty() && form == Form::Proto {
-            json.reference_task_ids = carried::take_texts(&mut json.metadata, REFERENCES).unwrap_or_default();
+        if form == Form::Proto {
+            if json.reference_task_ids.is_empty() {
+                json.reference_task_ids = carried::take_texts(&mut json.metadata, REFERENCES).unwrap_or_default();
+            }
+            carried::unmark(&mut json.metadata, &[REFERENCES]);
         }
         Self {
             message_id: json.message_id,
@@ -73,13 +76,19 @@ impl Say for Message {
         if !self.extensions.is_empty() {
             map.serialize_entry("extensions", &self.extensions)?;
         }
-        let mut carried = Vec::new();
+        let references = Some(&self.reference_task_ids).filter(|ids| !ids.is_empty());
         match form {
-            _ if self.reference_task_ids.is_empty() => {}
-            Form::JsonRpc => map.serialize_entry("referenceTaskIds", &self.reference_task_ids)?,
-            Form::Proto => carried.push((REFERENCES, self.reference_task_ids.clone().into())),
+            Form::JsonRpc => {
+                if let Some(ids) = references {
+                    map.serialize_entry("referenceTaskIds", ids)?;
+                }
+                carried::write(&mut map, self.metadata.as_deref())?;
+            }
+            Form::Proto => {
+                let carried = references.map(|ids| (REFERENCES, ids.clone().into())).into_iter().collect();
+                carried::write_with(&mut map, self.metadata.as_deref(), &[REFERENCES], carried)?;
+            }
         }
-        carried::write(&mut map, self.metadata.as_deref(), &carried)?;
         map.end()
     }
 }
@@ -130,7 +139,7 @@ impl Say for Artifact {
         if !self.extensions.is_empty() {
             map.serialize_entry("extensions", &self.extensions)?;
         }
-        carried::write(&mut map, self.metadata.as_deref(), &[])?;
+        carried::write(&mut map, self.metadata.as_deref())?;
         map.end()
     }
 }

@@ -14,6 +14,8 @@ use crate::{
 const WRAPPED: &str = "data_part_compat";
 const MEDIA_TYPE: &str = "media_type_compat";
 const FILENAME: &str = "filename_compat";
+/// All that the metadata of text and data carry.
+const KEYS: &[&str] = &[WRAPPED, MEDIA_TYPE, FILENAME];
 
 /// A part as it comes in, of either form.
 #[derive(Default, Deserialize)]
@@ -53,6 +55,7 @@ impl PartIn {
             (None | Some("text"), Some(text), None, None) => {
                 part.content = Content::Text(text);
                 part.recover_description();
+                carried::unmark(&mut part.metadata, KEYS);
             }
             (None | Some("file"), None, Some(file), None) => file.into_part(&mut part),
             (Some("data"), None, None, Some(Doubles(data))) => part.recover_data(data),
@@ -130,6 +133,7 @@ impl Part {
             }
             other => other,
         });
+        carried::unmark(&mut self.metadata, KEYS);
     }
 
     /// What 0.3 says in the metadata.
@@ -176,7 +180,8 @@ impl Say for Part {
                 return Err(serde::ser::Error::custom("a part has content that version 0.3 cannot say"));
             }
         }
-        carried::write(&mut map, self.metadata.as_deref(), &self.carried())?;
+        let keys = if matches!(self.content, Content::Text(_) | Content::Data(_)) { KEYS } else { &[] };
+        carried::write_with(&mut map, self.metadata.as_deref(), keys, self.carried())?;
         map.end()
     }
 }

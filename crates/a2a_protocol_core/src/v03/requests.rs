@@ -279,7 +279,7 @@ impl Say for Call {
             }
             Self::CancelTask(request) => {
                 id("name", &request.id)?;
-                carried::write(&mut map, request.metadata.as_deref(), &[])?;
+                carried::write(&mut map, request.metadata.as_deref())?;
             }
             Self::SubscribeToTask(request) => id("name", &request.id)?,
             Self::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest {
@@ -344,7 +344,7 @@ impl Say for SendMessageRequest {
             }
             (None, Form::JsonRpc) => {}
         }
-        carried::write(&mut map, self.metadata.as_deref(), &[])?;
+        carried::write(&mut map, self.metadata.as_deref())?;
         map.end()
     }
 }

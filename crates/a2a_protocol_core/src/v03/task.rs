@@ -85,7 +85,7 @@ impl Say for Task {
         if !self.history.is_empty() {
             map.serialize_entry("history", &In(self.history.as_slice(), form))?;
         }
-        carried::write(&mut map, self.metadata.as_deref(), &[])?;
+        carried::write(&mut map, self.metadata.as_deref())?;
         map.end()
     }
 }
@@ -154,7 +154,7 @@ impl Say for TaskStatusUpdateEvent {
             (Form::Proto, false) => {}
             (_, is_final) => map.serialize_entry("final", &is_final)?,
         }
-        carried::write(&mut map, self.metadata.as_deref(), &[])?;
+        carried::write(&mut map, self.metadata.as_deref())?;
         map.end()
     }
 }
@@ -174,7 +174,7 @@ impl Say for TaskArtifactUpdateEvent {
         if self.last_chunk {
             map.serialize_entry("lastChunk", &true)?;
         }
-        carried::write(&mut map, self.metadata.as_deref(), &[])?;
+        carried::write(&mut map, self.metadata.as_deref())?;
         map.end()
     }
 }
