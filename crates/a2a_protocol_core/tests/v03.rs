@@ -210,6 +210,25 @@ fn a_configuration_without_an_id_is_that_of_its_task() {
 }
 
 #[test]
+fn a_member_that_names_a_tenant_is_not_read() {
+    let send =
+        json!({"tenant": "a", "message": {"messageId": "m", "role": "user", "parts": [{"kind": "text", "text": "a"}]}});
+    let set = json!({"tenant": "a", "taskId": "t", "pushNotificationConfig": {"tenant": "a", "url": "https://h"}});
+    for (method, params) in [
+        ("message/send", send),
+        ("tasks/get", json!({"tenant": "a", "id": "t"})),
+        ("tasks/list", json!({"tenant": "a"})),
+        ("tasks/pushNotificationConfig/set", set),
+    ] {
+        assert_eq!(call(method, &params).unwrap().tenant(), None, "{method}");
+    }
+    let route = http_json::route_v03("GET", "/v1/tasks/t").unwrap();
+    assert_eq!(route.call("tenant=a", "").unwrap().tenant(), None);
+    let route = http_json::route_v03("GET", "/b/v1/tasks/t").unwrap();
+    assert_eq!(route.call("tenant=a", "").unwrap().tenant(), Some("b"));
+}
+
+#[test]
 fn the_first_of_several_schemes_is_taken() {
     let config = json!({"url": "https://h", "authentication": {"schemes": ["Bearer", "Basic"], "credentials": "c"}});
     let params = json!({"taskId": "t", "pushNotificationConfig": config});
