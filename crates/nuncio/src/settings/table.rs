@@ -124,7 +124,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "transport",
         Kind::List,
         "BINDING",
-        "Preferred binding (JSONRPC, HTTP+JSON); repeatable, highest preference first",
+        "Preferred binding (JSONRPC, HTTP+JSON, GRPC); repeatable, highest preference first",
     )
     .default("the order of the card's supportedInterfaces"),
     Setting::new("verbose", Kind::Switch, "BOOL", "Show everything that was sent and received").default("off: concise"),
