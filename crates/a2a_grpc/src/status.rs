@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use a2a_app_ports::{AnsweredCode, TransportError};
+use a2a_app_ports::{AnsweredCode, TransportError, log_cause};
 use a2a_protocol_core::{CHALLENGE_METADATA, ERROR_DOMAIN, Error, ErrorKind, FieldViolation};
 use tonic::{Code, ConnectError, Status, metadata::MetadataValue};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, StatusExt};
@@ -15,9 +15,7 @@ const CHALLENGE: &str = "www-authenticate";
 
 /// What a caller is told of an error.
 pub(crate) fn of_error(error: &Error) -> Status {
-    if let Some(cause) = error.cause() {
-        tracing::error!(error = %error, cause, "a call failed");
-    }
+    log_cause(error);
     let kind = error.kind();
     let metadata = error.metadata().iter().map(|(name, value)| (name.clone(), value.clone()));
     let mut details = vec![ErrorInfo::new(kind.reason(), ERROR_DOMAIN, metadata.collect::<HashMap<_, _>>()).into()];

@@ -1,6 +1,6 @@
 //! The HTTP+JSON binding (section 11).
 
-use a2a_app_ports::Reply;
+use a2a_app_ports::{Reply, log_cause};
 use a2a_protocol_core::{
     Error, ErrorKind, JsonDialect, ProtocolVersion,
     http_json::{self, NoRoute, Route},
@@ -144,7 +144,7 @@ fn write(dialect: JsonDialect, answered: &Reply) -> Result<Vec<u8>, Error> {
 }
 
 fn error_response(error: &Error, out: &Out) -> Response<Body> {
-    reply::log_cause(error);
+    log_cause(error);
     let status = StatusCode::from_u16(error.kind().http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = with_status(error, status, out);
     reply::set_challenge(&mut response, error);

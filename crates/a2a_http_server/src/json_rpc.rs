@@ -1,6 +1,6 @@
 //! The JSON-RPC binding (section 9).
 
-use a2a_app_ports::{CallContext, Reply};
+use a2a_app_ports::{CallContext, Reply, log_cause};
 use a2a_protocol_core::{
     Call, Error, ErrorKind, JsonDialect, ListTaskPushNotificationConfigsRequest,
     ListTaskPushNotificationConfigsResponse, Method, ProtocolVersion, v03,
@@ -252,7 +252,7 @@ fn write(id: &Id<'_>, dialect: JsonDialect, answered: &Reply) -> Result<Vec<u8>,
 }
 
 fn write_error(id: &Id<'_>, error: &Error) -> Vec<u8> {
-    reply::log_cause(error);
+    log_cause(error);
     let mut out = Vec::with_capacity(REPLY_CAPACITY);
     jsonrpc::write_error(&mut out, id, &error.to_json_rpc());
     out

@@ -1,5 +1,4 @@
-//! What both bindings share in answering: whether a reply fits its call, how it is written, and
-//! what the log is told.
+//! What both bindings share in answering: whether a reply fits its call, and how it is written.
 
 use std::sync::Arc;
 
@@ -61,13 +60,6 @@ pub(crate) fn unwritable(dialect: JsonDialect, error: serde_json::Error) -> Erro
     match dialect.version() {
         ProtocolVersion::V0_3 => v03::unsayable(error),
         _ => Error::internal(error),
-    }
-}
-
-/// Tells the log why the agent failed; the peer is not told.
-pub(crate) fn log_cause(error: &Error) {
-    if let Some(cause) = error.cause() {
-        tracing::error!(error = %error, cause, "a call failed");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{BoxFuture, BoxStream, Clock, EventStream};
+use a2a_app_ports::{BoxFuture, BoxStream, Clock, EventStream, log_cause};
 use a2a_protocol_core::{Error, JsonDialect, ProtocolVersion, StreamEvent, StreamResponse, v03};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -206,7 +206,7 @@ impl Framing {
 
     /// The error with which a stream ends.
     fn write_error(&self, out: &mut Vec<u8>, error: &Error, dialect: JsonDialect) {
-        reply::log_cause(error);
+        log_cause(error);
         match self {
             Self::HttpJson => {
                 let body = match dialect.version() {

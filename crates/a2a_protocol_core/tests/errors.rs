@@ -79,6 +79,8 @@ fn the_table_is_the_specifications() {
         assert_eq!(ErrorKind::from_json_rpc_code(code), None);
     }
     assert_eq!(ErrorKind::from_reason("task_not_found"), None);
+    let failures: Vec<_> = ErrorKind::ALL.iter().copied().filter(|kind| kind.is_failure()).collect();
+    assert_eq!(failures, [InvalidAgentResponse, Internal, Unavailable]);
 }
 
 #[test]

@@ -88,6 +88,12 @@ errors! {
 }
 
 impl ErrorKind {
+    /// Whether the agent has failed, or what it depends on, rather than that the caller asked for
+    /// what cannot be: the rows with an HTTP status of 500 and above.
+    pub const fn is_failure(self) -> bool {
+        self.http_status() >= 500
+    }
+
     /// The kind of an `ErrorInfo` reason.
     pub fn from_reason(reason: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.reason() == reason)
