@@ -5,6 +5,8 @@ use std::sync::Arc;
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, CardHandle, Reply};
 use a2a_protocol_core::{AgentCard, Call, Error};
 
+use crate::guarded::caught;
+
 /// Makes a caller's card of the public one, or refuses.
 pub(crate) type MakeCard = dyn Fn(&CallContext, AgentCard) -> Result<AgentCard, Error> + Send + Sync;
 
@@ -21,7 +23,8 @@ impl ExtendedCard {
     }
 
     fn made_for(&self, context: &CallContext, public: &AgentCard) -> Result<AgentCard, Error> {
-        let mut card = (self.make)(context, public.clone())?;
+        let make = || (self.make)(context, public.clone());
+        let mut card = caught("the function that makes extended cards", make)??;
         if card.supported_interfaces.is_empty() {
             card.supported_interfaces.clone_from(&public.supported_interfaces);
         }

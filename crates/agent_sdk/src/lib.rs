@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Features: `a2a-server` builds and serves agents, `a2a-client` calls them, `grpc` does both over gRPC
-//! too; all are on by default.
+//! too, `signing` signs cards; all are on by default.
 
 #[cfg(feature = "a2a-server")]
 mod agent;
@@ -37,6 +37,8 @@ mod extended_card;
 mod extensions;
 #[cfg(all(feature = "a2a-server", feature = "grpc"))]
 mod grpc;
+#[cfg(feature = "a2a-server")]
+mod guarded;
 #[cfg(feature = "a2a-server")]
 mod logging;
 #[cfg(feature = "a2a-server")]

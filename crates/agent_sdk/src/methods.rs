@@ -1,12 +1,14 @@
 //! An agent's own methods: a decorator that answers them.
 
-use std::{any::Any, collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use a2a_app_ports::{AgentService, BoxFuture, BoxStream, CallContext, Reply};
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, Reply};
 use a2a_protocol_core::{Call, CustomCall, Error};
-use futures::{FutureExt, Stream, StreamExt, future::ready};
+use futures::{Stream, StreamExt, future::ready};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
+
+use crate::guarded::{guarded, guarded_stream, until_error};
 
 /// Answers one method.
 pub(crate) struct Method {
@@ -27,10 +29,11 @@ where
     let handler = Arc::new(handler);
     let answer = move |context, call: CustomCall| {
         let handler = handler.clone();
-        guarded(call.method.clone(), async move {
+        let answer = guarded(place(&call.method), async move {
             let answer = handler(context, call.read()?);
             written(&answer.await?).map(Reply::Custom)
-        })
+        });
+        Box::pin(answer) as BoxFuture<'static, _>
     };
     Method { streams: false, answer: Box::new(answer) }
 }
@@ -39,49 +42,27 @@ where
 pub(crate) fn many<P, R, F, A, S>(handler: F) -> Method
 where
     P: DeserializeOwned,
-    R: Serialize,
+    R: Serialize + 'static,
     F: Fn(CallContext, P) -> A + Send + Sync + 'static,
     A: Future<Output = Result<S, Error>> + Send + 'static,
     S: Stream<Item = Result<R, Error>> + Send + 'static,
 {
     let handler = Arc::new(handler);
     let answer = move |context, call: CustomCall| {
-        let (handler, name) = (handler.clone(), call.method.clone());
-        guarded(call.method.clone(), async move {
+        let (handler, place) = (handler.clone(), place(&call.method));
+        let answer = guarded(place.clone(), async move {
             let answer = handler(context, call.read()?);
-            let results = AssertUnwindSafe(answer.await?).catch_unwind();
-            let results = results.map(move |result| match result {
-                Ok(result) => result.and_then(|result| written(&result)),
-                Err(panic) => Err(panicked(&name, &*panic)),
-            });
+            let results = guarded_stream(place, answer.await?);
+            let results = results.map(|result| result.and_then(|result| written(&result)));
             Ok(Reply::CustomStream(Box::pin(until_error(results))))
-        })
+        });
+        Box::pin(answer) as BoxFuture<'static, _>
     };
     Method { streams: true, answer: Box::new(answer) }
 }
 
-/// A stream ends with its first error.
-fn until_error(
-    results: impl Stream<Item = Result<Box<RawValue>, Error>> + Send + 'static,
-) -> BoxStream<'static, Result<Box<RawValue>, Error>> {
-    Box::pin(results.scan(false, |failed, result| {
-        let over = std::mem::replace(failed, result.is_err());
-        ready((!over).then_some(result))
-    }))
-}
-
-/// A handler that panics fails its call and nothing else.
-fn guarded(
-    name: String,
-    answer: impl Future<Output = Result<Reply, Error>> + Send + 'static,
-) -> BoxFuture<'static, Result<Reply, Error>> {
-    let answer = AssertUnwindSafe(answer).catch_unwind();
-    Box::pin(answer.map(move |outcome| outcome.unwrap_or_else(|panic| Err(panicked(&name, &*panic)))))
-}
-
-fn panicked(name: &str, panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::internal(format!("the method {name} panicked: {}", text.unwrap_or("without a text")))
+fn place(method: &str) -> String {
+    format!("the method {method}")
 }
 
 fn written(result: &impl Serialize) -> Result<Box<RawValue>, Error> {

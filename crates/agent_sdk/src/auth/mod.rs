@@ -14,6 +14,7 @@ use a2a_protocol_core::{
 
 use self::requirements::{Found, meet};
 pub use self::tokens::Tokens;
+use crate::guarded::guarded;
 
 /// Asks for credentials before the agent is asked.
 ///
@@ -162,7 +163,7 @@ pub(crate) fn complete(card: &mut AgentCard, authenticator: Option<&dyn Authenti
 impl AgentService for Authenticated {
     fn handle(&self, mut context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(async move {
-            self.admit(&mut context, &call).await?;
+            guarded("the authenticator", self.admit(&mut context, &call)).await?;
             self.agent.handle(context, call).await
         })
     }

@@ -11,6 +11,7 @@ mod custom;
 mod extensions;
 mod lists;
 mod once;
+mod panics;
 mod push;
 mod refusals;
 mod send;
