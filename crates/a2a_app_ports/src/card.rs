@@ -36,17 +36,14 @@ impl CardHandle {
     }
 
     /// Replaces the card while it is served. One that names no interfaces keeps those of the card
-    /// before it. What the agent itself knows is added again: its security schemes, its extensions.
+    /// before it. What the agent itself knows is added again: its security schemes, its extensions, its
+    /// signature.
     ///
     /// # Errors
-    /// InvalidParams with every finding of the new card, by field; the old card stays.
-    pub fn replace(&self, mut card: AgentCard) -> Result<(), Error> {
-        if card.supported_interfaces.is_empty() {
-            card.supported_interfaces.clone_from(&self.get().supported_interfaces);
-        }
-        let completion = self.0.completion.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut findings = completion.map(|complete| complete(&mut card)).unwrap_or_default();
-        findings.extend(card.findings());
+    /// InvalidParams with every finding of the new card, by field; the old card stays. So it is for a
+    /// card with signatures that would not hold for what is added.
+    pub fn replace(&self, card: AgentCard) -> Result<(), Error> {
+        let (card, findings) = self.completed(card);
         if !findings.is_empty() {
             return Err(Error::violations(findings));
         }
@@ -54,16 +51,32 @@ impl CardHandle {
         Ok(())
     }
 
-    /// Sets the first card, and what completes and checks it and all that replace it.
+    /// The card of one caller, completed as one that [`replace`](Self::replace)s this. What is wrong
+    /// with the card of all is no fault of that one.
     ///
     /// # Errors
-    /// InvalidParams with what the completion finds.
+    /// InvalidParams with every other finding, by field.
+    pub fn extended(&self, card: AgentCard) -> Result<AgentCard, Error> {
+        let (card, mut findings) = self.completed(card);
+        if !findings.is_empty() {
+            let of_all = self.get().findings();
+            findings.retain(|finding| !of_all.contains(finding));
+        }
+        if findings.is_empty() { Ok(card) } else { Err(Error::violations(findings)) }
+    }
+
+    /// Sets the first card, and what completes and checks it and all that replace it. What completes a
+    /// card may sign it: it is called again when the card has changed.
+    ///
+    /// # Errors
+    /// InvalidParams with what the completion finds, and for a card with signatures that would not hold
+    /// for what is added, now or where it is [`locate`](Self::locate)d.
     pub fn complete_with(
         &self,
-        mut card: AgentCard,
+        card: AgentCard,
         completion: impl Fn(&mut AgentCard) -> Vec<FieldViolation> + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let findings = completion(&mut card);
+        let (card, findings) = complete(card, &[], &completion);
         if !findings.is_empty() {
             return Err(Error::violations(findings));
         }
@@ -72,17 +85,57 @@ impl CardHandle {
         Ok(())
     }
 
-    /// Names where the agent is reached, unless the card does.
+    /// Names where the agent is reached, unless the card does. Signatures over the card without it
+    /// give way to the agent's own.
     pub fn locate(&self, interfaces: impl FnOnce() -> Vec<AgentInterface>) {
+        let completion = self.completion();
         let mut card = self.0.card.write().unwrap_or_else(PoisonError::into_inner);
         if card.supported_interfaces.is_empty() {
-            Arc::make_mut(&mut card).supported_interfaces = interfaces();
+            let card = Arc::make_mut(&mut card);
+            card.supported_interfaces = interfaces();
+            card.signatures.clear();
+            // It found nothing before.
+            completion.map(|complete| complete(card));
         }
+    }
+
+    /// The card as it would be served, and what is wrong with it.
+    fn completed(&self, card: AgentCard) -> (AgentCard, Vec<FieldViolation>) {
+        let completion = self.completion();
+        let add = |card: &mut AgentCard| completion.map(|complete| complete(card)).unwrap_or_default();
+        let (card, mut findings) = complete(card, &self.get().supported_interfaces, add);
+        findings.extend(card.findings());
+        (card, findings)
+    }
+
+    fn completion(&self) -> Option<Arc<Completion>> {
+        self.0.completion.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set(&self, card: Arc<AgentCard>) {
         *self.0.card.write().unwrap_or_else(PoisonError::into_inner) = card;
     }
+}
+
+/// Completes a card, with these interfaces if it has none of its own.
+fn complete(
+    brought: AgentCard,
+    interfaces: &[AgentInterface],
+    add: impl FnOnce(&mut AgentCard) -> Vec<FieldViolation>,
+) -> (AgentCard, Vec<FieldViolation>) {
+    let mut card = brought.clone();
+    if card.supported_interfaces.is_empty() {
+        card.supported_interfaces.extend_from_slice(interfaces);
+    }
+    let mut findings = add(&mut card);
+    let keeps_signatures = !card.signatures.is_empty() && card.signatures == brought.signatures;
+    if keeps_signatures && (card != brought || card.supported_interfaces.is_empty()) {
+        findings.push(FieldViolation {
+            field: "signatures".to_owned(),
+            description: "do not hold once the agent has added what it knows: sign the card that it serves".to_owned(),
+        });
+    }
+    (card, findings)
 }
 
 impl From<AgentCard> for CardHandle {

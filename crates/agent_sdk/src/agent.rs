@@ -6,6 +6,8 @@ use a2a_app_ports::{
     AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, PushTransport, Storage,
 };
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
+#[cfg(feature = "signing")]
+use a2a_protocol_core::signing::SigningKey;
 use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
 use a2a_task_engine::EngineOptions;
 use futures::Stream;
@@ -17,6 +19,8 @@ use tokio::{
 
 #[cfg(feature = "grpc")]
 use crate::grpc;
+#[cfg(feature = "signing")]
+use crate::signer::Signer;
 use crate::{
     Skill,
     assembly::Assembly,
@@ -44,6 +48,8 @@ pub struct Agent {
     pub(crate) methods: Vec<(String, Arc<Method>)>,
     pub(crate) storage: Option<Arc<dyn Storage>>,
     pub(crate) engine: EngineOptions,
+    #[cfg(feature = "signing")]
+    pub(crate) signer: Option<Signer>,
     server: ServerOptions,
     limits: native::ConnectionOptions,
     #[cfg(feature = "grpc")]
@@ -75,6 +81,8 @@ impl Agent {
             methods: Vec::new(),
             storage: None,
             engine: EngineOptions::default(),
+            #[cfg(feature = "signing")]
+            signer: None,
             server: ServerOptions::default(),
             limits: native::ConnectionOptions::default(),
             #[cfg(feature = "grpc")]
@@ -160,6 +168,9 @@ impl Agent {
     /// Answers GetExtendedAgentCard, which the card then declares, with what this makes of the public
     /// card for the caller (section 3.1.11). Where callers authenticate, only known ones get there.
     /// Where they do not, the context has what is `presented`, and callers can be refused for it.
+    ///
+    /// What it makes is completed and checked as a card that replaces the public one. A card with
+    /// findings of its own is not sent: the call fails, and the log says why.
     #[must_use]
     pub fn extended_card(
         mut self,
@@ -167,6 +178,19 @@ impl Agent {
     ) -> Self {
         self.card.capabilities.extended_agent_card = Some(true);
         self.extended_card = Some(Arc::new(make));
+        self
+    }
+
+    /// Signs the card (section 8.4) as it is served, with all that is added to it, and again whenever it
+    /// is replaced; so too what [`extended_card`](Self::extended_card) makes. Other signatures give way
+    /// to this one. `jku` is the address at which the public key is published, if it is.
+    ///
+    /// A card that brings signatures to an agent without a key has to be what is served, down to its
+    /// interfaces: an agent that has to add something does not start.
+    #[cfg(feature = "signing")]
+    #[must_use]
+    pub fn sign_card(mut self, key: SigningKey, jku: Option<&str>) -> Self {
+        self.signer = Some(Signer { key, jku: jku.map(str::to_owned) });
         self
     }
 

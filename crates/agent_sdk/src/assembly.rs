@@ -39,6 +39,8 @@ impl Assembly {
             methods,
             storage,
             engine: options,
+            #[cfg(feature = "signing")]
+            signer,
             ..
         } = agent;
         if skills.is_empty() && service.is_none() {
@@ -68,6 +70,8 @@ impl Assembly {
                 findings.extend(auth::complete(card, verifier.as_deref()));
             }
             findings.extend(answered.iter().flat_map(|answered| unanswered(card, answered)));
+            #[cfg(feature = "signing")]
+            findings.extend(signer.as_ref().and_then(|signer| signer.sign(card)));
             findings
         })
         .map_err(ServeError::Card)?;

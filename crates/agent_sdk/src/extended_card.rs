@@ -23,12 +23,11 @@ impl ExtendedCard {
     }
 
     fn made_for(&self, context: &CallContext, public: &AgentCard) -> Result<AgentCard, Error> {
-        let make = || (self.make)(context, public.clone());
-        let mut card = caught("the function that makes extended cards", make)??;
-        if card.supported_interfaces.is_empty() {
-            card.supported_interfaces.clone_from(&public.supported_interfaces);
-        }
-        Ok(card)
+        let mut card = public.clone();
+        // They do not hold for another card.
+        card.signatures.clear();
+        let card = caught("the function that makes extended cards", || (self.make)(context, card))??;
+        self.card.extended(card).map_err(|findings| Error::internal(format!("the extended card: {findings}")))
     }
 }
 

@@ -47,6 +47,8 @@ mod methods;
 mod relay;
 #[cfg(feature = "a2a-server")]
 mod serving;
+#[cfg(all(feature = "a2a-server", feature = "signing"))]
+mod signer;
 #[cfg(feature = "a2a-server")]
 mod skill;
 

@@ -23,7 +23,7 @@ async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, Err
 fn make(context: &CallContext, mut card: AgentCard) -> Result<AgentCard, Error> {
     card.description = format!("for {}", context.principal.as_deref().unwrap_or("nobody"));
     if context.scopes.contains("admin") {
-        card.skills.push(AgentSkill::new("vault", "Vault"));
+        card.skills[0].tags.push("vault".to_owned());
     }
     Ok(card)
 }
@@ -36,7 +36,7 @@ async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
     assert_eq!(public.capabilities.extended_agent_card, Some(true));
     let (alice, bob) = (extended(&world.by("a")).await.unwrap(), extended(&world.by("b")).await.unwrap());
     assert_eq!((&*alice.description, &*bob.description), ("for alice", "for bob"));
-    assert_eq!(alice.skills.last().unwrap().id, "vault");
+    assert_eq!(alice.skills[0].tags.last().unwrap(), "vault");
     assert_eq!(bob.skills, public.skills);
     for card in [alice, bob] {
         if binding.is_v03() {
@@ -93,6 +93,27 @@ async fn an_extended_card_that_nobody_makes_is_not_configured(binding: Binding) 
     .await;
     assert_eq!(extended(&world.service).await.unwrap().description, "for nobody", "declared for whoever makes one");
     world.end().await;
+}
+
+/// Callers are not told what is wrong with it.
+async fn an_extended_card_that_is_none_is_a_failure_of_the_agent(binding: Binding) {
+    let wrong = |_: &CallContext, mut card: AgentCard| {
+        card.version.clear();
+        Ok(card)
+    };
+    let unanswered = |_: &CallContext, mut card: AgentCard| {
+        let mut skill = card.skills[0].clone();
+        skill.id = "vault".to_owned();
+        card.skills.push(skill);
+        Ok(card)
+    };
+    for make in [wrong as fn(&CallContext, AgentCard) -> Result<AgentCard, Error>, unanswered] {
+        let world = World::with(binding, |agent| agent.extended_card(make)).await;
+        let (kind, text) = refusal(extended(&world.service).await);
+        assert_eq!(kind, ErrorKind::Internal);
+        assert!(!text.contains("version") && !text.contains("vault"), "{text}");
+        world.end().await;
+    }
 }
 
 async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
@@ -191,6 +212,7 @@ crate::over_all_bindings!(
     an_agent_without_security_has_an_extended_card_for_all,
     an_extended_card_can_be_refused_for_what_is_presented,
     an_extended_card_that_nobody_makes_is_not_configured,
+    an_extended_card_that_is_none_is_a_failure_of_the_agent,
     a_replaced_card_decides_from_the_next_call_on,
     a_replaced_card_does_not_open_a_guarded_agent,
 );

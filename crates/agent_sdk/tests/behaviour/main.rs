@@ -15,6 +15,7 @@ mod panics;
 mod push;
 mod refusals;
 mod send;
+mod signatures;
 mod streams;
 mod tenants;
 
