@@ -8,7 +8,7 @@ use a2a_app_ports::{
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 #[cfg(feature = "signing")]
 use a2a_protocol_core::signing::SigningKey;
-use a2a_protocol_core::{AgentCard, AgentExtension, AgentProvider, Error, extensions::IDEMPOTENT_SEND};
+use a2a_protocol_core::{AgentCard, AgentProvider, Error};
 use a2a_task_engine::EngineOptions;
 use futures::Stream;
 use serde::{Serialize, de::DeserializeOwned};
@@ -66,7 +66,6 @@ impl Agent {
         card.capabilities.streaming = Some(true);
         card.capabilities.push_notifications = Some(false);
         card.capabilities.extended_agent_card = Some(false);
-        card.capabilities.extensions.push(AgentExtension::new(IDEMPOTENT_SEND));
         card.default_input_modes = vec!["text/plain".to_owned()];
         card.default_output_modes = vec!["text/plain".to_owned()];
         Self {

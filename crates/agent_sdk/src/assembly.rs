@@ -6,7 +6,9 @@ use std::{
 };
 
 use a2a_app_ports::{AgentService, CardHandle, Host};
-use a2a_protocol_core::{AgentCard, AgentSkill, CustomCall, FieldViolation};
+use a2a_protocol_core::{
+    AgentCard, AgentExtension, AgentSkill, CustomCall, FieldViolation, extensions::IDEMPOTENT_SEND,
+};
 use a2a_task_engine::{Engine, MemoryStorage};
 
 use crate::{
@@ -63,6 +65,7 @@ impl Assembly {
             let mut findings = Vec::new();
             // Something else that answers looks at credentials and tells webhooks by itself.
             if answered.is_some() {
+                declare_idempotent_sends(card);
                 let promises = *card.capabilities.push_notifications.get_or_insert(pushes);
                 findings.extend((promises && !pushes).then(undelivered));
             }
@@ -118,6 +121,14 @@ fn named(methods: Vec<(String, Arc<Method>)>) -> Result<BTreeMap<String, Arc<Met
         by_name.insert(name, method);
     }
     Ok(by_name)
+}
+
+/// The engine answers repeated messages once, for callers who ask for it.
+fn declare_idempotent_sends(card: &mut AgentCard) {
+    let declared = &mut card.capabilities.extensions;
+    if !declared.iter().any(|extension| extension.uri == IDEMPOTENT_SEND) {
+        declared.push(AgentExtension::new(IDEMPOTENT_SEND));
+    }
 }
 
 fn repeated(skills: &[AgentSkill]) -> Option<&str> {

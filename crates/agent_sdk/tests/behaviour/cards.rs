@@ -7,6 +7,7 @@ use agent_sdk::{
     prelude::*,
     protocol::{
         AgentCard, AgentInterface, AgentSkill, Capability, Error, ErrorKind, GetExtendedAgentCardRequest, Method,
+        extensions::IDEMPOTENT_SEND,
     },
 };
 
@@ -116,6 +117,24 @@ async fn an_extended_card_that_is_none_is_a_failure_of_the_agent(binding: Bindin
     }
 }
 
+/// Of what it says by itself, the agent takes nothing back.
+async fn what_the_agent_itself_knows_is_on_every_card(binding: Binding) {
+    let handle = CardHandle::default();
+    let world =
+        World::with(binding, |agent| agent.card_handle(&handle).card(|card| card.capabilities.extensions.clear()))
+            .await;
+    let declares = || handle.get().capabilities.extensions.iter().filter(|one| one.uri == IDEMPOTENT_SEND).count();
+    assert_eq!(declares(), 1);
+    let mut card = AgentCard::clone(&handle.get());
+    card.supported_interfaces = vec![AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
+    handle.replace(card.clone()).unwrap();
+    assert_eq!(declares(), 1);
+    card.capabilities.extensions.clear();
+    handle.replace(card).unwrap();
+    assert_eq!(declares(), 1);
+    world.end().await;
+}
+
 async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
     let handle = CardHandle::default();
     let world = World::with(binding, |agent| agent.card_handle(&handle).extended_card(make)).await;
@@ -213,6 +232,7 @@ crate::over_all_bindings!(
     an_extended_card_can_be_refused_for_what_is_presented,
     an_extended_card_that_nobody_makes_is_not_configured,
     an_extended_card_that_is_none_is_a_failure_of_the_agent,
+    what_the_agent_itself_knows_is_on_every_card,
     a_replaced_card_decides_from_the_next_call_on,
     a_replaced_card_does_not_open_a_guarded_agent,
 );
