@@ -27,6 +27,8 @@ use crate::Agent;
 pub struct Relay {
     client: Client,
     credentials: Arc<[Place]>,
+    /// With GetExtendedAgentCard.
+    for_extended: Arc<[Place]>,
     /// The card that is served: the extended one names the same interfaces.
     card: CardHandle,
 }
@@ -34,17 +36,26 @@ pub struct Relay {
 impl Relay {
     /// An agent that relays to this one. Its card is the other's, but for the interfaces, which it
     /// has of its own, and the signatures, which would not hold for them.
+    ///
+    /// The public card may name no scheme and the agent all the same ask for credentials before it shows
+    /// its extended one. Then `Authorization` is passed on with GetExtendedAgentCard, and with no other
+    /// call. All credentials go to the interface of the client and nowhere else: calls follow no
+    /// redirects.
     pub fn to(client: Client) -> Agent {
-        let credentials = places(client.card()).into();
+        let (credentials, for_extended) = (places(client.card()).into(), places_for_extended(client.card()).into());
         let (card, handle) = (without_place(client.card()), CardHandle::default());
-        let relay = Self { client, credentials, card: handle.clone() };
+        let relay = Self { client, credentials, for_extended, card: handle.clone() };
         Agent::of_service(card, Arc::new(relay)).card_handle(&handle)
     }
 
-    /// What goes to the other agent with a call.
-    fn context(&self, mut context: CallContext) -> CallContext {
+    /// What goes to the other agent with this call.
+    fn context(&self, mut context: CallContext, call: &Call) -> CallContext {
+        let places = match call {
+            Call::GetExtendedAgentCard(_) => &self.for_extended,
+            _ => &self.credentials,
+        };
         if let Some(presented) = context.presented.take() {
-            self.credentials.iter().for_each(|place| place.copy(&presented.headers, &mut context.headers));
+            places.iter().for_each(|place| place.copy(&presented.headers, &mut context.headers));
         }
         context
     }
@@ -78,7 +89,8 @@ impl AgentService for Relay {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
         Box::pin(async move {
             self.check(&context, &call)?;
-            Ok(match self.client.handle(self.context(context), call).await? {
+            let context = self.context(context, &call);
+            Ok(match self.client.handle(context, call).await? {
                 Reply::Card(card) => {
                     let mut card = without_place(&card);
                     card.supported_interfaces.clone_from(&self.card.get().supported_interfaces);
@@ -148,6 +160,12 @@ fn places(card: &AgentCard) -> Vec<Place> {
         }
     }
     places
+}
+
+/// The places in which the agent may look before it shows its extended card: where the public one
+/// names no scheme, there is still the header that HTTP has for this.
+fn places_for_extended(card: &AgentCard) -> Vec<Place> {
+    if card.security_schemes.is_empty() { vec![Place::Header(header::AUTHORIZATION)] } else { places(card) }
 }
 
 #[cfg(test)]

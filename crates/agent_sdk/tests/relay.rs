@@ -318,6 +318,56 @@ fn card() -> AgentCard {
     card
 }
 
+/// Has an extended card for one token, and says to others what else it is presented.
+struct Discreet;
+
+impl AgentService for Discreet {
+    fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
+        let presented = context.presented.as_ref().and_then(|presented| presented.headers.get("authorization"));
+        let presented = presented.map(|value| value.to_str().unwrap().to_owned());
+        Box::pin(async move {
+            match call {
+                Call::GetExtendedAgentCard(_) if presented.as_deref() == Some("Bearer known") => {
+                    let mut card = AgentCard::default();
+                    card.name = "For those who know".to_owned();
+                    Ok(Reply::Card(card.into()))
+                }
+                Call::GetExtendedAgentCard(_) => Err(Error::new(ErrorKind::Unauthenticated, "who?")),
+                _ => {
+                    let told = presented.unwrap_or_else(|| "nothing".to_owned());
+                    let mut message = Message::user("m", told);
+                    message.role = Role::Agent;
+                    Ok(Reply::Sent(SendMessageResponse::Message(message.into())))
+                }
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_card_names_no_scheme_the_extended_card_is_asked_for_with_the_callers_authorization() {
+    let mut card = AgentCard::default();
+    card.name = "Discreet".to_owned();
+    card.capabilities.extended_agent_card = Some(true);
+    let agent = Served::new(Agent::of_service(card, Arc::new(Discreet))).await;
+    for (inner, outer) in [("JSONRPC", "HTTP+JSON"), ("HTTP+JSON", "GRPC"), ("GRPC", "JSONRPC")] {
+        let relay = Served::new(Relay::to(agent.client(inner).await)).await;
+        let by = async |token: &str| {
+            let builder = client_builder().prefer([outer]).idempotent_sends(false).bearer(token);
+            builder.connect(&relay.url).await.unwrap()
+        };
+        let extended = |client: Client| async move {
+            client.get_extended_agent_card(CallContext::new(), GetExtendedAgentCardRequest::default()).await
+        };
+        assert_eq!(extended(by("known").await).await.unwrap().name, "For those who know");
+        assert_eq!(extended(by("other").await).await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+        let Sent::Message(told) = by("known").await.send("hello").await.unwrap() else { panic!("a task") };
+        assert_eq!(told.text(), "nothing", "other calls ask for none");
+        relay.end().await;
+    }
+    agent.end().await;
+}
+
 /// Answers with the message it was sent, as its own.
 struct Mirror;
 
