@@ -41,6 +41,10 @@ impl Relay {
     /// its extended one. Then `Authorization` is passed on with GetExtendedAgentCard, and with no other
     /// call. All credentials go to the interface of the client and nowhere else: calls follow no
     /// redirects.
+    ///
+    /// The card is the one that the client has. If the agent replaces its own, the relay does not
+    /// follow: what its callers may call, which credentials are passed on and what its card says stay
+    /// as they were until it is made anew. Extended cards are those of the moment.
     pub fn to(client: Client) -> Agent {
         let (credentials, for_extended) = (places(client.card()).into(), places_for_extended(client.card()).into());
         let (card, handle) = (without_place(client.card()), CardHandle::default());

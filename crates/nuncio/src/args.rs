@@ -188,8 +188,9 @@ pub(crate) enum ConfigCommand {
 pub(crate) struct ProxyArgs {
     /// The agent to answer for: its host, its URL, or that of its card [default: that of --agent-card]
     ///
-    /// Where its card names no security scheme, `Authorization` is passed on when callers ask for the
-    /// extended card, and with no other call.
+    /// Its card is read once, at the start: if the agent replaces it, start the proxy again. Where that
+    /// card names no security scheme, `Authorization` is passed on when callers ask for the extended
+    /// card, and with no other call.
     #[arg(long, value_name = "AGENT")]
     pub(crate) to: Option<String>,
     /// Where to listen; port 0 takes a free one

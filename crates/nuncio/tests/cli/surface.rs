@@ -34,10 +34,18 @@ fn help_shows_the_defaults() {
         "[default: off: certificates are verified]",
         "[default: off: concise]",
         "[default: 1.0, never an earlier one unasked]",
+        "Preferred binding (JSONRPC, HTTP+JSON, GRPC)",
         "[default: the order of the card's supportedInterfaces]",
     ] {
         assert!(help.contains(default), "{default} in {help}");
     }
+}
+
+#[test]
+fn help_says_that_a_proxy_does_not_follow_the_card() {
+    let help = Nuncio::new().run(&["help", "proxy"]).exits(0).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("Its card is read once, at the start"), "{help}");
 }
 
 #[test]
