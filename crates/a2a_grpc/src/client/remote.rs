@@ -1,19 +1,15 @@
 //! An agent that is reached by `lf.a2a.v1.A2AService`.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, EventStream, Reply};
 use a2a_protocol_core::{Call, Error, ErrorKind, ProtocolVersion, StreamEvent, VERSION_HEADER};
 use futures::StreamExt;
 use http::{HeaderName, HeaderValue};
 use protocol_transport_core::headers::forwardable;
-use tonic::{
-    Request, Response, Status, Streaming,
-    metadata::MetadataMap,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
-use super::screened::Screened;
+use super::pool::Pool;
 use crate::{
     convert::{Fault, Read, Write},
     extension_names,
@@ -24,25 +20,8 @@ use crate::{
 /// The largest message that is read, in bytes.
 pub(super) const MAX_MESSAGE: usize = 64 << 20;
 
-/// Where an agent is.
-pub(super) struct Connection {
-    endpoint: Endpoint,
-    /// Made at the first call, which is the first time that a runtime is sure to be there.
-    channel: OnceLock<Channel>,
-}
-
-impl Connection {
-    pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, channel: OnceLock::new() }
-    }
-
-    pub(super) fn channel(&self) -> Screened {
-        Screened(self.channel.get_or_init(|| self.endpoint.connect_lazy()).clone())
-    }
-}
-
 /// An agent behind a gRPC interface.
-pub(super) struct Remote(pub(super) Connection);
+pub(super) struct Remote(pub(super) Pool);
 
 impl Remote {
     async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {

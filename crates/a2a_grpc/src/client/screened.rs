@@ -2,15 +2,16 @@
 
 use std::{
     mem,
-    task::{Context, Poll},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures::{TryFutureExt, future::MapOk};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use http_body_util::{BodyExt, combinators::MapFrame};
 use tonic::{
+    Status,
     body::Body,
     metadata::MetadataMap,
     transport::{Channel, Error, channel::ResponseFuture},
@@ -21,35 +22,73 @@ use tower_service::Service;
 const DETAILS: &str = "grpc-status-details-bin";
 
 /// A channel that drops details which are not base64: the status is then told by its code and message.
-#[derive(Clone, Debug)]
-pub(super) struct Screened(pub(super) Channel);
+/// It is for one call, which holds on to the shared channel until the reply has ended.
+pub(super) struct Screened {
+    /// To be driven.
+    channel: Channel,
+    /// Handed on, since its references are counted as calls.
+    shared: Option<Arc<Channel>>,
+}
 
-type ScreenedBody = MapFrame<Body, fn(Frame<Bytes>) -> Frame<Bytes>>;
+impl Screened {
+    pub(super) fn new(shared: Arc<Channel>) -> Self {
+        Self { channel: Channel::clone(&shared), shared: Some(shared) }
+    }
+}
 
 impl Service<Request<Body>> for Screened {
     type Response = Response<ScreenedBody>;
     type Error = Error;
-    type Future = MapOk<ResponseFuture, fn(Response<Body>) -> Self::Response>;
+    type Future = ScreenedResponse;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.0.poll_ready(cx)
+        self.channel.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        self.0.call(request).map_ok(screen_response)
+        ScreenedResponse { response: self.channel.call(request), shared: self.shared.take() }
     }
 }
 
-fn screen_response(mut response: Response<Body>) -> Response<ScreenedBody> {
-    screen(response.headers_mut());
-    response.map(|body| body.map_frame(screen_trailers as _))
+/// A reply that is to come.
+pub(super) struct ScreenedResponse {
+    response: ResponseFuture,
+    shared: Option<Arc<Channel>>,
 }
 
-fn screen_trailers(mut frame: Frame<Bytes>) -> Frame<Bytes> {
-    if let Some(trailers) = frame.trailers_mut() {
-        screen(trailers);
+impl Future for ScreenedResponse {
+    type Output = Result<Response<ScreenedBody>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut response = ready!(Pin::new(&mut self.response).poll(cx))?;
+        screen(response.headers_mut());
+        let shared = self.shared.take();
+        Poll::Ready(Ok(response.map(|body| ScreenedBody { body, shared })))
     }
-    frame
+}
+
+/// A reply that is coming.
+pub(super) struct ScreenedBody {
+    body: Body,
+    shared: Option<Arc<Channel>>,
+}
+
+impl http_body::Body for ScreenedBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let mut frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &mut frame {
+            Some(Ok(frame)) => {
+                if let Some(trailers) = frame.trailers_mut() {
+                    screen(trailers);
+                }
+            }
+            None | Some(Err(_)) => self.shared = None,
+        }
+        Poll::Ready(frame)
+    }
 }
 
 fn screen(headers: &mut HeaderMap) {

@@ -9,7 +9,10 @@ use http::uri::PathAndQuery;
 use prost_reflect::DynamicMessage;
 use tonic::{Request, Response, Status, Streaming, client::Grpc};
 
-use super::remote::{Connection, MAX_MESSAGE, metadata, no_method};
+use super::{
+    pool::Pool,
+    remote::{MAX_MESSAGE, metadata, no_method},
+};
 use crate::v03::{Operation, read, status};
 
 /// How long a subscription waits for the head of the reply. Subscriptions of 0.3 begin with whatever
@@ -17,7 +20,7 @@ use crate::v03::{Operation, read, status};
 const HEAD: Duration = Duration::from_millis(500);
 
 /// An agent of 0.3 behind a gRPC interface.
-pub(super) struct Remote03(pub(super) Connection);
+pub(super) struct Remote03(pub(super) Pool);
 
 impl Remote03 {
     async fn answer(&self, context: CallContext, call: Call) -> Result<Reply, Error> {

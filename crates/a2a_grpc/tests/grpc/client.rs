@@ -1,6 +1,8 @@
 //! What our client makes of agents.
 
-use a2a_app_ports::{AgentOperations, AnsweredCode, CallContext, TransportError};
+use std::time::Duration;
+
+use a2a_app_ports::{AgentOperations, AnsweredCode, CallContext, Reply, TransportError};
 use a2a_protocol_core::{
     CancelTaskRequest, CustomCall, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
     GetExtendedAgentCardRequest, GetTaskPushNotificationConfigRequest, GetTaskRequest,
@@ -10,7 +12,7 @@ use a2a_protocol_core::{
 use futures::{StreamExt, stream};
 use tokio::net::TcpListener;
 
-use crate::support::{Agent, Server, connect, event, task};
+use crate::support::{Agent, Server, connect, event, fitting_reply, task};
 
 fn send() -> SendMessageRequest {
     SendMessageRequest::new(Message::user("m", "hello"))
@@ -137,4 +139,30 @@ async fn a_stream_that_a_server_leaves_was_cut() {
     let error = stream.next().await.unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(cause::<TransportError>(&error).is_some(), "{error:?}");
+}
+
+#[tokio::test]
+async fn streams_that_stay_open_keep_no_call_waiting() {
+    let agent = Agent::answering(|_, call| {
+        Ok(match call.method() {
+            Some(method) if method.is_streaming() => {
+                Reply::Stream(stream::iter([Ok(event("one"))]).chain(stream::pending()).boxed())
+            }
+            _ => fitting_reply(&call),
+        })
+    });
+    let server = Server::of(agent).await;
+    let client = server.ours();
+    // More than the server takes on one connection.
+    let all = async {
+        let mut open = Vec::new();
+        for _ in 0..260 {
+            let mut stream =
+                client.subscribe_to_task(CallContext::new(), SubscribeToTaskRequest::new("t")).await.unwrap();
+            stream.next().await.unwrap().unwrap();
+            open.push(stream);
+        }
+        assert_eq!(client.get_task(CallContext::new(), GetTaskRequest::new("t")).await.unwrap(), task());
+    };
+    tokio::time::timeout(Duration::from_secs(30), all).await.expect("a call waits for the streams");
 }
