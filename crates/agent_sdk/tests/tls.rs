@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use agent_sdk::{ConnectionOptions, client_builder, prelude::*};
+use agent_sdk::{
+    ConnectionOptions, client_builder,
+    prelude::*,
+    protocol::{GetTaskRequest, SubscribeToTaskRequest},
+};
+use futures::StreamExt;
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::oneshot};
 
 const CERTIFICATE: &[u8] = include_bytes!("../../a2a_http_client/tests/support/certificate.pem");
@@ -13,6 +18,10 @@ struct Echo;
 
 impl MessageHandler for Echo {
     async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
+        if turn.text() == "wait" {
+            task.working("waiting").await?;
+            std::future::pending::<()>().await;
+        }
         task.reply(turn.text()).await
     }
 }
@@ -35,6 +44,35 @@ async fn an_agent_with_a_certificate_is_called_over_tls_by_every_binding() {
         let Sent::Task(task) = client.send("hello").await.unwrap() else { panic!("a message") };
         let task = task.wait_for_completion(None).await.unwrap();
         assert_eq!(task.status.state, TaskState::Completed, "{binding}");
+    }
+    stop.send(()).unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn streams_that_stay_open_over_tls_keep_no_call_waiting() {
+    let mut limits = ConnectionOptions::default();
+    limits.drain_time = Duration::ZERO;
+    let serving = echo().limits(limits).tls(CERTIFICATE, KEY).unwrap().bind("127.0.0.1:0").await.unwrap();
+    let url = serving.url();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(serving.serve_until(async { stopped.await.unwrap_or_default() }));
+    for binding in ["JSONRPC", "HTTP+JSON"] {
+        let builder = client_builder().danger_accept_invalid_certs(true).prefer([binding]);
+        let client = builder.connect(&url).await.unwrap();
+        let Sent::Task(task) = client.start("wait").await.unwrap() else { panic!("a message") };
+        // More than the server takes on one connection of HTTP/2.
+        let all = async {
+            let mut open = Vec::new();
+            for _ in 0..260 {
+                let subscribe = SubscribeToTaskRequest::new(&**task.id());
+                let mut stream = client.subscribe_to_task(CallContext::new(), subscribe).await.unwrap();
+                stream.next().await.unwrap().unwrap();
+                open.push(stream);
+            }
+            client.get_task(CallContext::new(), GetTaskRequest::new(&**task.id())).await.unwrap();
+        };
+        tokio::time::timeout(Duration::from_secs(60), all).await.expect("a call waits for the streams");
     }
     stop.send(()).unwrap();
     server.await.unwrap();

@@ -4,12 +4,18 @@ mod resolver;
 mod turns;
 mod webhooks;
 
-use std::{error::Error as StdError, fmt, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    error::Error as StdError,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
 
 use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
 use a2a_protocol_core::Timestamp;
 use bytes::Bytes;
 use futures::stream;
+use http::{header, uri::Scheme};
 use protocol_transport_core::is_loopback_host;
 use rustls::crypto::CryptoProvider;
 use tokio::runtime::Handle;
@@ -29,11 +35,16 @@ const IDLE: Duration = Duration::from_secs(4);
 /// should share one. Certificates are checked against the system's trust store. The usual proxy
 /// variables of the environment are heeded, except for the loopback host: what is asked of a proxy
 /// there is the proxy's own host.
+///
+/// What may be answered by a stream of events is asked in HTTP/1.1. In HTTP/2 all that is asked of a
+/// host goes over one connection, on which servers allow so many requests at once: streams that stay
+/// open would keep every other call waiting.
 #[derive(Clone)]
 pub struct Reqwest {
-    client: reqwest::Client,
-    /// For the loopback host.
-    direct: reqwest::Client,
+    make: Arc<dyn Fn() -> reqwest::ClientBuilder + Send + Sync>,
+    calls: Clients,
+    /// Made when it is needed: reading the trust store takes its time.
+    streams: Arc<OnceLock<Clients>>,
     guard: Option<Guard>,
 }
 
@@ -43,11 +54,7 @@ impl Reqwest {
     /// # Errors
     /// When the system's trust store cannot be read.
     pub fn new(connect: Duration, danger_accept_invalid_certs: bool) -> Result<Self, TransportError> {
-        let builder = || builder(connect).tls_danger_accept_invalid_certs(danger_accept_invalid_certs);
-        let client = built(builder())?;
-        // Reading the trust store takes its time, and without a proxy one client does for both.
-        let direct = if has_proxy() { built(builder().no_proxy())? } else { client.clone() };
-        Ok(Self { client, direct, guard: None })
+        Self::made(move || builder(connect).tls_danger_accept_invalid_certs(danger_accept_invalid_certs), None)
     }
 
     /// A transport for addresses that somebody else has chosen. It calls only those that the guard
@@ -61,8 +68,45 @@ impl Reqwest {
     }
 
     fn guarded_with(connect: Duration, guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
-        let client = built(builder(connect).no_proxy().dns_resolver(Resolver { guard, lookup }))?;
-        Ok(Self { direct: client.clone(), client, guard: Some(guard) })
+        let resolver = move || Resolver { guard, lookup: lookup.clone() };
+        Self::made(move || builder(connect).no_proxy().dns_resolver(resolver()), Some(guard))
+    }
+
+    fn made(
+        make: impl Fn() -> reqwest::ClientBuilder + Send + Sync + 'static,
+        guard: Option<Guard>,
+    ) -> Result<Self, TransportError> {
+        Ok(Self { calls: Clients::made(&make)?, make: Arc::new(make), streams: Arc::default(), guard })
+    }
+
+    fn clients(&self, request: &http::Request<Bytes>) -> Result<&Clients, TransportError> {
+        // Without TLS nothing but HTTP/1.1 is spoken.
+        let is_secure = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        if !is_secure || !accept.is_some_and(|accept| accept.contains("text/event-stream")) {
+            return Ok(&self.calls);
+        }
+        if let Some(clients) = self.streams.get() {
+            return Ok(clients);
+        }
+        let made = Clients::made(&|| (self.make)().http1_only())?;
+        Ok(self.streams.get_or_init(|| made))
+    }
+}
+
+#[derive(Clone)]
+struct Clients {
+    any: reqwest::Client,
+    /// For the loopback host.
+    direct: reqwest::Client,
+}
+
+impl Clients {
+    fn made(make: &dyn Fn() -> reqwest::ClientBuilder) -> Result<Self, TransportError> {
+        let any = built(make())?;
+        // Reading the trust store takes its time, and without a proxy one client does for both.
+        let direct = if has_proxy() { built(make().no_proxy())? } else { any.clone() };
+        Ok(Self { any, direct })
     }
 }
 
@@ -84,7 +128,8 @@ fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TransportEr
 impl HttpTransport for Reqwest {
     fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
         let is_loopback = request.uri().host().is_some_and(is_loopback_host);
-        let client = if is_loopback { self.direct.clone() } else { self.client.clone() };
+        let client =
+            self.clients(&request).map(|Clients { any, direct }| if is_loopback { direct } else { any }.clone());
         // A host that is an address is not looked up, so it is checked here.
         let allowed = self.guard.map_or(Ok(()), |guard| guard.url(&request.uri().to_string()).map(drop));
         Box::pin(async move {
@@ -92,7 +137,7 @@ impl HttpTransport for Reqwest {
             let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
             let request = reqwest::Request::try_from(request)
                 .map_err(|error| translate(error, &format!("the request to {to} cannot be sent")))?;
-            let reply = client
+            let reply = client?
                 .execute(request)
                 .await
                 .map_err(|error| translate(error, &format!("the connection to {to} failed")))?;
