@@ -14,11 +14,15 @@ pub struct ConnectOptions {
     pub connect_timeout: Duration,
     /// Whether to trust any certificate. Default no.
     pub danger_accept_invalid_certs: bool,
+    /// Whether addresses that do not say are called with TLS: where the card that names them was
+    /// fetched, whether that was with TLS. `None` for a card of unknown origin, such as a file: with
+    /// TLS, except on the loopback host. Default `None`.
+    pub tls: Option<bool>,
 }
 
 impl Default for ConnectOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), danger_accept_invalid_certs: false }
+        Self { connect_timeout: Duration::from_secs(10), danger_accept_invalid_certs: false, tls: None }
     }
 }
 

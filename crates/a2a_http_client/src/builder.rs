@@ -212,8 +212,8 @@ impl ClientBuilder {
     /// See [`ClientError`]: nothing there, no card, no interface that this client speaks.
     pub async fn connect(self, reference: &str) -> Result<Client, ClientError> {
         let link = self.link()?;
-        let document = self.document_by(&link, reference).await?;
-        self.client(document.card, None, link)
+        let CardDocument { card, location, .. } = self.document_by(&link, reference).await?;
+        self.client(card, None, has_tls(&location), link)
     }
 
     /// Finds the agent's card.
@@ -232,15 +232,26 @@ impl ClientBuilder {
         self.document_by(&self.link()?, reference).await
     }
 
-    /// Sets up a client for a card that is at hand. Relative addresses in it are below `base`, and
-    /// an error without one.
+    /// Sets up a client for a card that [`document`](Self::document) has found.
+    ///
+    /// # Errors
+    /// When the card has no interface that this client speaks.
+    pub fn with_document(self, document: &CardDocument) -> Result<Client, ClientError> {
+        let link = self.link()?;
+        self.client(document.card.clone(), None, has_tls(&document.location), link)
+    }
+
+    /// Sets up a client for a card that is at hand, found at `base` if that is known. Relative
+    /// addresses in it are below `base`, and an error without one; addresses of a connector that do
+    /// not say whether to use TLS are called as `base` is ([`ConnectOptions::tls`]).
     ///
     /// # Errors
     /// When the card has no interface that this client speaks.
     pub fn with_card(self, card: AgentCard, base: Option<&str>) -> Result<Client, ClientError> {
         let base = base.map(Url::parse).transpose().map_err(|error| ClientError::setup(format!("base: {error}")))?;
         let link = self.link()?;
-        self.client(card, base.as_ref(), link)
+        let tls = base.as_ref().and_then(|base| has_tls(base.as_str()));
+        self.client(card, base.as_ref(), tls, link)
     }
 
     /// Remembers the first fault.
@@ -297,7 +308,13 @@ impl ClientBuilder {
         Resolver { link, cache, headers: &headers, credentials: &self.credentials }.resolve(reference).await
     }
 
-    fn client(self, card: AgentCard, base: Option<&Url>, mut link: Link) -> Result<Client, ClientError> {
+    fn client(
+        self,
+        card: AgentCard,
+        base: Option<&Url>,
+        tls: Option<bool>,
+        mut link: Link,
+    ) -> Result<Client, ClientError> {
         let (interface, opener) = interface::choose(&card, &self.prefer, self.version, &self.connectors)?;
         let interface = interface.clone();
         let mut headers = self.service_params;
@@ -313,6 +330,7 @@ impl ClientBuilder {
                 let mut options = ConnectOptions::default();
                 options.connect_timeout = self.timeouts.connect;
                 options.danger_accept_invalid_certs = self.danger_accept_invalid_certs;
+                options.tls = tls;
                 let connected = connector.connect(&interface, &options);
                 Way::Service(connected.map_err(|error| interface::unusable(&interface, error.message()))?)
             }
@@ -336,6 +354,15 @@ impl ClientBuilder {
             idempotent,
             next_id: 1.into(),
         }))
+    }
+}
+
+/// Whether what is at this place was fetched with TLS. `None` if it was not fetched.
+fn has_tls(location: &str) -> Option<bool> {
+    match location.split_once("://") {
+        Some(("https", _)) => Some(true),
+        Some(("http", _)) => Some(false),
+        _ => None,
     }
 }
 

@@ -87,7 +87,7 @@ impl Resolver<'_> {
         }
         let received = self.link.host.clock.now();
         if let (StatusCode::NOT_MODIFIED, Some(stale)) = (served.status, &stale) {
-            self.keep(url, stale.refreshed(&served.headers, now, received));
+            self.keep(url, &served, stale.refreshed(&served.headers, now, received));
             return Ok(read(&stale.json, &served.url));
         }
         if served.status != StatusCode::OK {
@@ -98,13 +98,14 @@ impl Resolver<'_> {
         };
         let found = read(json, &served.url);
         if matches!(found, Found::Card(_)) && !asked_for_credentials {
-            self.keep(url, StoredCard::new(json, &served.headers, now, received));
+            self.keep(url, &served, StoredCard::new(json, &served.headers, now, received));
         }
         Ok(found)
     }
 
-    fn keep(&self, url: &Url, card: Option<StoredCard>) {
-        match (self.cache, card) {
+    fn keep(&self, url: &Url, served: &Served, card: Option<StoredCard>) {
+        // A card that was fetched with TLS in the end must not be found under an address without.
+        match (self.cache, card.filter(|_| served.url.scheme() == url.scheme())) {
             (Some(cache), Some(card)) => cache.put(url.as_str(), card),
             (Some(cache), None) => cache.remove(url.as_str()),
             (None, _) => {}

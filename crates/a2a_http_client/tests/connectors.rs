@@ -11,11 +11,12 @@ use std::{
 use a2a_app_ports::{
     AgentOperations, AgentService, AnsweredCode, BoxFuture, CallContext, ConnectOptions, Connector, Reply,
 };
-use a2a_http_client::{Client, ClientBuilder, TransportError};
+use a2a_http_client::{Body, Client, ClientBuilder, HttpTransport, TransportError};
 use a2a_protocol_core::{
     AgentCard, AgentInterface, Call, CustomCall, Error, ErrorKind, GetTaskRequest, Message, SendMessageRequest,
     SendMessageResponse, StreamEvent, StreamResponse, Task, TaskState, TaskStatus, TaskStatusUpdateEvent,
 };
+use bytes::Bytes;
 use futures::{StreamExt, stream};
 use serde_json::json;
 use support::ManualClock;
@@ -109,6 +110,45 @@ async fn an_interface_without_a_scheme_is_the_connectors_to_understand() {
     drop(script);
     let error = unusable.with_card(card(""), None).unwrap_err();
     assert!(error.is_card_invalid() && error.to_string().contains("it is empty"), "{error}");
+}
+
+/// Any agent's card, which may be kept; one agent has moved to an address with TLS.
+struct Web;
+
+impl HttpTransport for Web {
+    fn send(&self, request: http::Request<Bytes>) -> BoxFuture<'static, Result<http::Response<Body>, TransportError>> {
+        let mut reply = http::Response::builder().header("cache-control", "max-age=60");
+        if request.uri().scheme_str() == Some("http") && request.uri().host() == Some("moved.example") {
+            reply = reply.status(301).header("location", format!("https://moved.example{}", request.uri().path()));
+        }
+        let card = Bytes::from(serde_json::to_vec(&card("h:1")).unwrap());
+        Box::pin(async move { Ok(reply.body(stream::iter([Ok(card)]).boxed()).unwrap()) })
+    }
+}
+
+#[tokio::test]
+async fn a_connector_is_told_whether_the_card_came_over_tls() {
+    let connector = Scripted::default();
+    let builder = Client::builder().prefer(["X"]).connector(connector.clone()).transport(Arc::new(Web));
+    let builder = builder.card_cache(Arc::default());
+    let told = || connector.0.lock().unwrap().connected.pop().unwrap().1.tls;
+    for (reference, tls) in [
+        ("http://agent.example", false),
+        ("https://agent.example", true),
+        // The second time it could be kept.
+        ("http://moved.example", true),
+        ("http://moved.example", true),
+    ] {
+        builder.clone().connect(reference).await.unwrap();
+        assert_eq!(told(), Some(tls), "{reference}");
+        let document = builder.document(reference).await.unwrap();
+        builder.clone().with_document(&document).unwrap();
+        assert_eq!(told(), Some(tls), "{reference}");
+    }
+    for (base, tls) in [(None, None), (Some("http://agent.example"), Some(false)), (Some("https://h"), Some(true))] {
+        builder.clone().with_card(card("h:1"), base).unwrap();
+        assert_eq!(told(), tls);
+    }
 }
 
 #[tokio::test]

@@ -362,9 +362,7 @@ impl Agent {
         let place = grpc::Place::of(&self.grpc).await?;
         let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
         #[cfg(feature = "grpc")]
-        card.locate(|| {
-            options.interfaces(&url).into_iter().chain(place.interfaces(&url, &limits, options.v03)).collect()
-        });
+        card.locate(|| options.interfaces(&url).into_iter().chain(place.interfaces(&url, options.v03)).collect());
         #[cfg(feature = "grpc")]
         let grpc = grpc::Grpc {
             place,

@@ -25,7 +25,7 @@ pub enum GrpcPort {
     /// Where it answers HTTP: requests are told apart by their content type.
     #[default]
     Shared,
-    /// At an address of its own, such as `127.0.0.1:50051`.
+    /// At an address of its own, such as `127.0.0.1:50051`; with TLS if HTTP is.
     Own(String),
     /// Nowhere.
     Off,
@@ -53,22 +53,17 @@ impl Place {
 
     /// What the card says of it, for an agent that is reached at this URL, in the versions that it
     /// announces.
-    pub(crate) fn interfaces(
-        &self,
-        url: &str,
-        limits: &native::ConnectionOptions,
-        v03: V03Support,
-    ) -> impl Iterator<Item = AgentInterface> {
-        let address = self.url(url, limits);
+    pub(crate) fn interfaces(&self, url: &str, v03: V03Support) -> impl Iterator<Item = AgentInterface> {
+        let address = self.url(url);
         let versions: &[_] = if v03 == V03Support::Announced { &["1.0", "0.3"] } else { &["1.0"] };
         let interface =
             move |address: String| versions.iter().map(move |version| AgentInterface::new(&*address, "GRPC", *version));
         address.into_iter().flat_map(interface)
     }
 
-    /// gRPC addresses are `host:port`, which for callers means TLS unless the host is their own
-    /// machine: there, one with TLS says so.
-    fn url(&self, url: &str, limits: &native::ConnectionOptions) -> Option<String> {
+    /// gRPC addresses are `host:port`; whether with TLS, our callers take from how they came by the
+    /// card.
+    fn url(&self, url: &str) -> Option<String> {
         let uri: Uri = url.parse().ok()?;
         let host = uri.host()?;
         let port = match self {
@@ -76,9 +71,7 @@ impl Place {
             Self::Own(_, address) => address.port(),
             Self::Off => return None,
         };
-        let local_tls = limits.tls.is_some() && host.trim_matches(['[', ']']).parse().is_ok_and(is_loopback);
-        let scheme = if local_tls { "https://" } else { "" };
-        Some(format!("{scheme}{host}:{port}"))
+        Some(format!("{host}:{port}"))
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -87,10 +80,6 @@ impl Place {
             Self::Shared | Self::Off => None,
         }
     }
-}
-
-fn is_loopback(address: std::net::IpAddr) -> bool {
-    address.is_loopback()
 }
 
 /// Makes gRPC servers for an agent.
@@ -200,8 +189,7 @@ mod tests {
             let mut of = ServerOptions::default();
             of.v03 = v03;
             assert_eq!(options(&of).v0_3, answered, "{v03:?}");
-            let limits = native::ConnectionOptions::default();
-            let interfaces: Vec<_> = Place::Shared.interfaces("http://127.0.0.1:3000", &limits, v03).collect();
+            let interfaces: Vec<_> = Place::Shared.interfaces("http://127.0.0.1:3000", v03).collect();
             assert!(interfaces.iter().all(|of| of.protocol_binding == "GRPC" && of.url == "127.0.0.1:3000"));
             assert_eq!(interfaces.iter().map(|of| &*of.protocol_version).collect::<Vec<_>>(), named, "{v03:?}");
         }
@@ -209,21 +197,15 @@ mod tests {
 
     #[test]
     fn the_card_names_host_and_port() {
-        let mut limits = native::ConnectionOptions::default();
-        let named = |url: &str, limits: &native::ConnectionOptions| Place::Shared.url(url, limits).unwrap();
         for (url, address) in [
             ("https://agent.example/a2a", "agent.example:443"),
             ("http://agent.example", "agent.example:80"),
             ("http://127.0.0.1:3000", "127.0.0.1:3000"),
+            ("https://localhost:3000", "localhost:3000"),
             ("http://[::1]:3000", "[::1]:3000"),
         ] {
-            assert_eq!(named(url, &limits), address);
+            assert_eq!(Place::Shared.url(url).as_deref(), Some(address));
         }
-        assert!(Place::Off.url("http://127.0.0.1:3000", &limits).is_none());
-        let certificate = include_bytes!("../../a2a_http_client/tests/support/certificate.pem");
-        let key = include_bytes!("../../a2a_http_client/tests/support/key.pem");
-        limits.tls = Some(native::Tls::from_pem(certificate, key).unwrap());
-        assert_eq!(named("https://127.0.0.1:3000", &limits), "https://127.0.0.1:3000");
-        assert_eq!(named("https://agent.example", &limits), "agent.example:443");
+        assert!(Place::Off.url("http://127.0.0.1:3000").is_none());
     }
 }

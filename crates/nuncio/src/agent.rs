@@ -72,7 +72,7 @@ pub(crate) async fn relayed(app: &App, to: Option<&str>) -> Result<Client, Failu
 /// # Errors
 /// When the card has no interface that this tool speaks.
 pub(crate) fn client(app: &App, builder: ClientBuilder, document: &CardDocument) -> Result<Client, Failure> {
-    builder.with_card(document.card.clone(), None).map_err(|error| app.not_connected(&error))
+    builder.with_document(document).map_err(|error| app.not_connected(&error))
 }
 
 /// Whether the card declares the streaming operations.

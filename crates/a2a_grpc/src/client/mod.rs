@@ -19,8 +19,9 @@ use self::{pool::Pool, remote::Remote, v03_remote::Remote03};
 
 /// Opens the `GRPC` interfaces of agent cards, of version 1.0 and of 0.3.
 ///
-/// Their address is `host:port`: with TLS, except on the loopback host; or `https://host:port`
-/// with, and `http://host:port` without TLS. Certificates are checked against the system's trust
+/// Their address is `host:port`: with TLS where the card was fetched with TLS, without where it was
+/// not; where that is not known ([`ConnectOptions::tls`]), with TLS except on the loopback host. Or it
+/// is `https://host:port`, with TLS, or `http://host:port`, without. Certificates are checked against the system's trust
 /// store. Proxies are not supported. A connection carries at most 100 calls and streams at once; more
 /// connections are made for more.
 #[derive(Clone, Copy, Debug, Default)]
