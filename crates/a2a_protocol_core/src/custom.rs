@@ -196,7 +196,7 @@ mod tests {
         }
         for (params, fault) in [
             (Some(json!({"to": ["x", 1]})), "to[1]: invalid type: integer `1`, expected a string"),
-            (Some(json!([["x"]])), "params: invalid type: sequence, expected struct Params"),
+            (Some(json!([["x"]])), "params: invalid type: sequence, expected an object"),
             (Some(json!({})), "params: missing field `to`"),
             (None, "params: missing field `to`"),
         ] {

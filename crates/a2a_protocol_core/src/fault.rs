@@ -39,6 +39,10 @@ where
     if description == "recursion limit exceeded" {
         "nested too deeply, at most 127 levels are read".clone_into(&mut description);
     }
+    // The name of a type here says nothing to the sender.
+    if let Some((found, _)) = description.split_once(", expected struct ") {
+        description = format!("{found}, expected an object");
+    }
     if let Some(member) = description.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
         // Found before the member's value is read, so the track ends at its parent.
         if !field.ends_with(member) {

@@ -262,8 +262,8 @@ fn content_without_a_known_member_is_kept_as_received() {
 fn errors_name_the_exact_path() {
     let message = |json: &str| refusal::<SendMessageRequest>(&format!(r#"{{"message":{json}}}"#));
     for (json, expected) in [
-        (r#""hi""#, "message: invalid type: string \"hi\", expected struct Message"),
-        ("[]", "message: invalid type: sequence, expected struct Message"),
+        (r#""hi""#, "message: invalid type: string \"hi\", expected an object"),
+        ("[]", "message: invalid type: sequence, expected an object"),
         (r#"{"messageId":5}"#, "message.messageId: invalid type: integer `5`, expected a string"),
         (r#"{"parts":{}}"#, "message.parts: invalid type: map, expected a list"),
         (r#"{"parts":[null]}"#, "message.parts[0]: invalid type: null, expected a part"),
@@ -299,7 +299,7 @@ fn errors_name_the_exact_path() {
     );
     assert_eq!(
         refusal::<SendMessageRequest>(r#"{"configuration":{"taskPushNotificationConfig":[]}}"#),
-        "configuration.taskPushNotificationConfig: invalid type: sequence, expected struct TaskPushNotificationConfig"
+        "configuration.taskPushNotificationConfig: invalid type: sequence, expected an object"
     );
     assert_eq!(
         refusal::<StreamResponse>(r#"{"statusUpdate":{"status":{"timestamp":"noon"}}}"#),
@@ -312,20 +312,20 @@ fn errors_name_the_exact_path() {
     assert_eq!(refusal::<StreamResponse>(r#"{"task":{},"task":{}}"#), "task: is set more than once");
     assert_eq!(
         refusal::<AgentCard>(r#"{"securitySchemes":{"a":{"oauth2SecurityScheme":{"flows":{"implicit":[]}}}}}"#),
-        "securitySchemes.a.oauth2SecurityScheme.flows.implicit: invalid type: sequence, expected struct ImplicitOAuthFlow"
+        "securitySchemes.a.oauth2SecurityScheme.flows.implicit: invalid type: sequence, expected an object"
     );
 }
 
 #[test]
 fn a_message_is_an_object() {
     for array in ["[]", r#"["t"]"#] {
-        assert_eq!(refusal::<Task>(array), "invalid type: sequence, expected struct Task");
+        assert_eq!(refusal::<Task>(array), "invalid type: sequence, expected an object");
         assert!(refusal::<SendMessageResponse>(array).starts_with("invalid type: sequence"));
     }
-    assert_eq!(refusal::<Task>(r#"{"status":[3]}"#), "status: invalid type: sequence, expected struct TaskStatus");
+    assert_eq!(refusal::<Task>(r#"{"status":[3]}"#), "status: invalid type: sequence, expected an object");
     assert_eq!(
         refusal::<ListTasksResponse>(r#"{"tasks":[["t"]]}"#),
-        "tasks[0]: invalid type: sequence, expected struct Task"
+        "tasks[0]: invalid type: sequence, expected an object"
     );
 }
 

@@ -268,6 +268,8 @@ fn errors_name_the_field_as_0_3_does() {
         assert_eq!(error.kind(), ErrorKind::InvalidParams);
         assert_eq!(error.field_violations()[0].field, field, "{error}");
     }
+    let error = call("message/send", &json!([1])).unwrap_err();
+    assert_eq!(error.message(), "params: invalid type: sequence, expected an object");
     let route = http_json::route_v03("POST", "/v1/message:send").unwrap();
     let error = route.call("", r#"{"message": {"messageId": "m", "role": "ROLE_USER"}}"#).unwrap_err();
     assert_eq!(error.field_violations()[0].field, "message.content");
