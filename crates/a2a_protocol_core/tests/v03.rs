@@ -248,6 +248,7 @@ fn errors_name_the_field_as_0_3_does() {
         ("message/send", part(json!({"kind": "file", "file": {"uri": ""}})), "message.parts[0].file.uri"),
         ("message/send", part(json!({"kind": "text", "text": 5})), "message.parts[0].text"),
         ("message/send", part(json!({"kind": "file", "file": {"bytes": "*"}})), "message.parts[0].file.bytes"),
+        ("message/send", json!({"message": {"kind": "task", "messageId": "m", "parts": []}}), "message.kind"),
         ("tasks/get", json!({}), "id"),
         ("tasks/get", json!({"id": "t", "historyLength": -1}), "historyLength"),
         ("tasks/pushNotificationConfig/get", json!({"pushNotificationConfigId": "c"}), "id"),

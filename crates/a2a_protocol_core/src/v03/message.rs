@@ -1,6 +1,6 @@
 //! Messages and artifacts.
 
-use serde::{Deserialize, Serializer, ser::SerializeMap};
+use serde::{Deserialize, Deserializer, Serializer, de, ser::SerializeMap};
 use std::sync::Arc;
 
 use super::{
@@ -16,6 +16,8 @@ const REFERENCES: &str = "reference_task_ids_compat";
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct MessageIn {
+    #[serde(deserialize_with = "kind")]
+    kind: (),
     #[serde(alias = "message_id", deserialize_with = "json::nullable")]
     message_id: String,
     #[serde(alias = "context_id", deserialize_with = "json::text")]
@@ -32,6 +34,14 @@ pub(crate) struct MessageIn {
     extensions: Vec<String>,
     #[serde(alias = "reference_task_ids", deserialize_with = "json::list")]
     reference_task_ids: Vec<String>,
+}
+
+/// What is sent as something else is no message.
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    match Option::<String>::deserialize(deserializer)?.as_deref() {
+        None | Some("message") => Ok(()),
+        Some(other) => Err(de::Error::custom(format_args!("has to be \"message\", is {other:?}"))),
+    }
 }
 
 impl Hear for Message {
