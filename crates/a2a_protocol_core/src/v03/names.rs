@@ -110,13 +110,54 @@ pub(super) fn resource(task_id: &str, config_id: &str) -> String {
     format!("tasks/{task_id}/pushNotificationConfigs/{config_id}")
 }
 
-/// The task and the push notification configuration that a resource name of the proto names:
-/// `tasks/{id}` or `tasks/{id}/pushNotificationConfigs/{id}`.
-pub(super) fn of_resource(name: &str) -> (Option<&str>, Option<&str>) {
-    let Some(rest) = name.strip_prefix("tasks/") else { return (None, None) };
-    let (task, config) = match rest.split_once("/pushNotificationConfigs") {
-        Some((task, config)) => (task, config.strip_prefix('/')),
-        None => (rest, None),
+/// The task and the push notification configuration that a resource name of the proto names. The
+/// latter is `None` in the name of a task, and empty in that of its configurations.
+pub(super) fn of_resource(name: &str) -> Option<(&str, Option<&str>)> {
+    let rest = name.strip_prefix("tasks/")?;
+    let Some((task, tail)) = rest.split_once("/pushNotificationConfigs") else { return Some((rest, None)) };
+    match tail.strip_prefix('/') {
+        Some(config) => Some((task, Some(config))),
+        None if tail.is_empty() => Some((task, Some(""))),
+        // An id that looks so.
+        None => Some((rest, None)),
+    }
+}
+
+/// Reads the name of a task in a request.
+pub(super) fn task<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let task = |name: &str| match of_resource(name)? {
+        (task, None) if !task.is_empty() => Some(task.to_owned()),
+        _ => None,
     };
-    (Some(task), config.filter(|config| !config.is_empty()))
+    asked(deserializer, "tasks/{id}", task)
+}
+
+/// Reads what configurations are of in a request: the name of a task, or that of its configurations.
+pub(super) fn parent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let task = |name: &str| match of_resource(name)? {
+        (task, None | Some("")) if !task.is_empty() => Some(task.to_owned()),
+        _ => None,
+    };
+    asked(deserializer, "tasks/{id}", task)
+}
+
+/// Reads the name of a configuration in a request: its task and its id.
+pub(super) fn config<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, String), D::Error> {
+    let config = |name: &str| match of_resource(name)? {
+        (task, Some(config)) if !task.is_empty() && !config.is_empty() => Some((task.to_owned(), config.to_owned())),
+        _ => None,
+    };
+    asked(deserializer, "tasks/{id}/pushNotificationConfigs/{id}", config)
+}
+
+/// Reads a name of this form, empty meaning unset; that of something else is refused.
+fn asked<'de, D: Deserializer<'de>, T: Default>(
+    deserializer: D,
+    form: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, D::Error> {
+    match Option::<String>::deserialize(deserializer)?.as_deref() {
+        None | Some("") => Ok(T::default()),
+        Some(name) => read(name).ok_or_else(|| de::Error::custom(format_args!("has to be {form}"))),
+    }
 }

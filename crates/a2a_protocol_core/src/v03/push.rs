@@ -61,9 +61,9 @@ impl Hear for TaskPushNotificationConfig {
 
     fn hear(json: TaskConfigIn, _: Form) -> Self {
         let mut config = json.push_notification_config.config();
-        let (task, id) = json.name.as_deref().map(names::of_resource).unwrap_or_default();
-        config.task_id = json.task_id.or_else(|| task.map(str::to_owned));
-        config.id = config.id.or_else(|| id.map(str::to_owned));
+        let named = json.name.as_deref().and_then(names::of_resource);
+        config.task_id = json.task_id.or_else(|| named.map(|(task, _)| task.to_owned()));
+        config.id = config.id.or_else(|| named?.1.filter(|id| !id.is_empty()).map(str::to_owned));
         config
     }
 }

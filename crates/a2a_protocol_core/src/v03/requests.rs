@@ -68,46 +68,67 @@ impl SendIn {
     }
 }
 
-/// What every operation on one task or configuration takes.
+/// What the operations on one task take.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct IdIn {
+struct TaskIn {
     #[serde(deserialize_with = "json::nullable")]
     id: String,
-    /// The resource name of the proto, of the task or the configuration.
-    #[serde(alias = "parent", deserialize_with = "json::nullable")]
+    /// The task by its resource name in the proto.
+    #[serde(deserialize_with = "names::task")]
     name: String,
-    #[serde(alias = "push_notification_config_id", deserialize_with = "json::text")]
-    push_notification_config_id: Option<String>,
     #[serde(alias = "history_length", deserialize_with = "json::int32")]
     history_length: Option<i32>,
-    #[serde(alias = "page_size", deserialize_with = "json::plain_int32")]
-    page_size: i32,
-    #[serde(alias = "page_token", deserialize_with = "json::text")]
-    page_token: Option<String>,
     #[serde(deserialize_with = "json::object::deserialize")]
     metadata: Option<Box<Struct>>,
 }
 
-impl IdIn {
-    fn task(&self) -> String {
-        if self.id.is_empty() {
-            names::of_resource(&self.name).0.unwrap_or_default().to_owned()
-        } else {
-            self.id.clone()
-        }
-    }
+/// What the operations on one configuration take.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct OneConfigIn {
+    /// Of the task.
+    #[serde(deserialize_with = "json::nullable")]
+    id: String,
+    /// Both by the resource name in the proto.
+    #[serde(deserialize_with = "names::config")]
+    name: (String, String),
+    #[serde(alias = "push_notification_config_id", deserialize_with = "json::text")]
+    push_notification_config_id: Option<String>,
+}
 
-    fn config(&self) -> String {
-        let named = || names::of_resource(&self.name).1.unwrap_or_default().to_owned();
-        self.push_notification_config_id.clone().unwrap_or_else(named)
+impl OneConfigIn {
+    /// The task and the configuration.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(String, String), D::Error> {
+        let Self { id, name, push_notification_config_id } = Self::deserialize(MapOnly(deserializer))?;
+        Ok((either(id, name.0), push_notification_config_id.unwrap_or(name.1)))
     }
+}
+
+/// What listing the configurations of a task takes.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ConfigsOfIn {
+    #[serde(deserialize_with = "json::nullable")]
+    id: String,
+    /// The task by its resource name in the proto.
+    #[serde(alias = "name", deserialize_with = "names::parent")]
+    parent: String,
+    #[serde(alias = "page_size", deserialize_with = "json::plain_int32")]
+    page_size: i32,
+    #[serde(alias = "page_token", deserialize_with = "json::text")]
+    page_token: Option<String>,
+}
+
+/// The id of a task: as JSON-RPC has it, or by the resource name.
+fn either(id: String, named: String) -> String {
+    if id.is_empty() { named } else { id }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct CreateIn {
-    #[serde(deserialize_with = "json::nullable")]
+    #[serde(deserialize_with = "names::parent")]
     parent: String,
     #[serde(alias = "config_id", deserialize_with = "json::text")]
     config_id: Option<String>,
@@ -121,8 +142,8 @@ struct CreateIn {
 impl CreateIn {
     fn request(self, form: Form) -> TaskPushNotificationConfig {
         let mut config = TaskPushNotificationConfig::hear(self.config.unwrap_or(self.plain), form);
-        if let (Some(task), _) = names::of_resource(&self.parent) {
-            config.task_id = Some(task.to_owned());
+        if !self.parent.is_empty() {
+            config.task_id = Some(self.parent);
         }
         config.id = config.id.or(self.config_id);
         config
@@ -149,17 +170,14 @@ struct ListIn {
 
 /// Reads the request of a method.
 pub(crate) fn read<'de, D: Deserializer<'de>>(method: Method, form: Form, deserializer: D) -> Result<Call, D::Error> {
-    fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IdIn, D::Error> {
-        IdIn::deserialize(MapOnly(deserializer))
-    }
     Ok(match method {
         Method::SendMessage => Call::SendMessage(SendIn::deserialize(MapOnly(deserializer))?.request(form)),
         Method::SendStreamingMessage => {
             Call::SendStreamingMessage(SendIn::deserialize(MapOnly(deserializer))?.request(form))
         }
         Method::GetTask => {
-            let request = plain(deserializer)?;
-            Call::GetTask(GetTaskRequest { tenant: None, id: request.task(), history_length: request.history_length })
+            let TaskIn { id, name, history_length, .. } = TaskIn::deserialize(MapOnly(deserializer))?;
+            Call::GetTask(GetTaskRequest { tenant: None, id: either(id, name), history_length })
         }
         Method::ListTasks => {
             let request = ListIn::deserialize(MapOnly(deserializer))?;
@@ -175,24 +193,23 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(method: Method, form: Form, deseri
             })
         }
         Method::CancelTask => {
-            let request = plain(deserializer)?;
-            Call::CancelTask(CancelTaskRequest { tenant: None, id: request.task(), metadata: request.metadata })
+            let TaskIn { id, name, metadata, .. } = TaskIn::deserialize(MapOnly(deserializer))?;
+            Call::CancelTask(CancelTaskRequest { tenant: None, id: either(id, name), metadata })
         }
         Method::SubscribeToTask => {
-            Call::SubscribeToTask(SubscribeToTaskRequest { tenant: None, id: plain(deserializer)?.task() })
+            let TaskIn { id, name, .. } = TaskIn::deserialize(MapOnly(deserializer))?;
+            Call::SubscribeToTask(SubscribeToTaskRequest { tenant: None, id: either(id, name) })
         }
         Method::CreateTaskPushNotificationConfig => {
             Call::CreateTaskPushNotificationConfig(CreateIn::deserialize(MapOnly(deserializer))?.request(form))
         }
         Method::GetTaskPushNotificationConfig => {
-            let request = plain(deserializer)?;
-            let (task_id, id) = (request.task(), request.config());
+            let (task_id, id) = OneConfigIn::read(deserializer)?;
             let id = if id.is_empty() && form == Form::JsonRpc { quirks::ANY_CONFIG.to_owned() } else { id };
             Call::GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest { tenant: None, task_id, id })
         }
         Method::DeleteTaskPushNotificationConfig => {
-            let request = plain(deserializer)?;
-            let (task_id, id) = (request.task(), request.config());
+            let (task_id, id) = OneConfigIn::read(deserializer)?;
             Call::DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest {
                 tenant: None,
                 task_id,
@@ -200,10 +217,10 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(method: Method, form: Form, deseri
             })
         }
         Method::ListTaskPushNotificationConfigs => {
-            let request = plain(deserializer)?;
+            let request = ConfigsOfIn::deserialize(MapOnly(deserializer))?;
             Call::ListTaskPushNotificationConfigs(ListTaskPushNotificationConfigsRequest {
                 tenant: None,
-                task_id: request.task(),
+                task_id: either(request.id, request.parent),
                 page_size: request.page_size,
                 page_token: request.page_token,
             })
