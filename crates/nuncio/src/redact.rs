@@ -45,19 +45,25 @@ impl Secrets {
                 self.0.push(spelling);
             }
         }
-        // The longest first: a secret may be part of another.
-        self.0.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
-    /// The text without the secrets.
+    /// The text without the secrets. What is redacted already stays as it is.
     pub(crate) fn redact(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.0 {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), REDACTED);
+        let hidden = self.0.iter().map(String::as_str).chain([REDACTED]);
+        let found = hidden.flat_map(|hidden| text.match_indices(hidden).map(|(at, it)| (at, at + it.len())));
+        let mut places: Vec<(usize, usize)> = found.collect();
+        places.sort_unstable();
+        let (mut redacted, mut end) = (String::new(), 0);
+        for (from, to) in places {
+            // What overlaps becomes one: a secret may be part of another.
+            if from >= end {
+                redacted.push_str(&text[end..from]);
+                redacted.push_str(REDACTED);
             }
+            end = end.max(to);
         }
-        text
+        redacted.push_str(&text[end..]);
+        redacted
     }
 }
 
@@ -99,6 +105,24 @@ mod tests {
             assert!(redacted.contains(REDACTED), "{redacted}");
             assert!(!redacted.contains("k3y") && !redacted.contains("token-of"), "{redacted}");
         }
+    }
+
+    #[test]
+    fn what_is_redacted_is_not_redacted_again() {
+        let mut secrets = secrets();
+        secrets.credential("t");
+        let once = secrets.redact("cannot reach");
+        assert_eq!(once, "canno[redacted] reach");
+        assert_eq!(secrets.redact(&once), once);
+    }
+
+    #[test]
+    fn of_secrets_that_overlap_nothing_is_left() {
+        let mut secrets = Secrets::default();
+        secrets.credential("abcd");
+        secrets.credential("cdefgh");
+        secrets.credential("bc");
+        assert_eq!(secrets.redact("xabcdefghx"), "x[redacted]x");
     }
 
     #[test]
