@@ -3,10 +3,10 @@
 //! A stream that ends before that, cleanly or not, was cut: an agent on WebAssembly ends it cleanly
 //! when it dies. It is resumed behind the caller's back, by SubscribeToTask after the last event
 //! seen where events have ids, else from the task as it then stands. An agent of 0.3 need not begin with
-//! that: the client has asked for it then, and because events may be lost between the two requests, it
+//! that: the client has asked for it then, and where events may be lost between the two requests, it
 //! asks again when the task has come to rest.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use a2a_app_ports::{BoxStream, CallContext, EventStream, Reply};
 use a2a_protocol_core::{
@@ -52,7 +52,7 @@ pub(crate) async fn open(client: Client, context: CallContext, call: Call) -> Re
         call,
         connection: None,
         standing: None,
-        first: None,
+        first: VecDeque::new(),
         task_id,
         last_event_id,
         last_sequence: None,
@@ -176,9 +176,15 @@ impl Connection {
 pub(crate) struct Opened {
     pub(crate) source: Source,
     /// What the stream begins with: the client has it already.
-    pub(crate) first: Option<Arc<StreamEvent>>,
+    pub(crate) first: Vec<Arc<StreamEvent>>,
     /// The task that this is, if the client has asked for it because the agent may not send it.
     pub(crate) standing: Option<Arc<Task>>,
+}
+
+impl Opened {
+    pub(crate) fn of(source: Source) -> Self {
+        Self { source, first: Vec::new(), standing: None }
+    }
 }
 
 /// What is known of a stream across its connections.
@@ -191,7 +197,7 @@ struct Watch {
     /// The task as the client has asked for it, as long as the agent has not sent it.
     standing: Option<Arc<Task>>,
     /// What the stream begins with, ahead of this connection.
-    first: Option<Arc<StreamEvent>>,
+    first: VecDeque<Arc<StreamEvent>>,
     task_id: Option<Arc<str>>,
     /// After which event to resume, as the agent wrote it.
     last_event_id: Option<String>,
@@ -215,7 +221,7 @@ struct Watch {
 impl Watch {
     fn install(&mut self, opened: Opened) {
         self.connection = Some(opened.source);
-        self.first = opened.first;
+        self.first = opened.first.into();
         self.standing = opened.standing;
     }
 
@@ -228,7 +234,7 @@ impl Watch {
                 self.standing.take()?;
                 return self.rest().await.transpose().map(|last| last.map(Arc::new));
             }
-            if let Some(event) = self.first.take() {
+            if let Some(event) = self.first.pop_front() {
                 match self.take(event) {
                     Some(event) => return Some(Ok(event)),
                     None => continue,

@@ -8,8 +8,8 @@ use a2a_http_client::Client;
 use a2a_protocol_core::{
     CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, ErrorKind, GetExtendedAgentCardRequest,
     GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest, ListTasksRequest,
-    Message, Part, Role, SendMessageRequest, SendMessageResponse, SubscribeToTaskRequest, TaskPushNotificationConfig,
-    TaskState,
+    Message, Part, Role, SendMessageConfiguration, SendMessageRequest, SendMessageResponse, SubscribeToTaskRequest,
+    TaskPushNotificationConfig, TaskState,
 };
 use serde_json::{Value, json};
 use support::{Answer, Ending, ManualClock, Server, drain, error, events, ok, reply, result, rpc, sse};
@@ -284,6 +284,59 @@ async fn an_error_in_place_of_a_stream_is_the_calls() {
     assert_eq!(error.kind(), ErrorKind::InvalidParams);
 }
 
+/// The methods of a server's requests after the card's.
+fn methods(server: &Server) -> Vec<Value> {
+    server.requests()[1..].iter().map(|request| request.json()["method"].clone()).collect()
+}
+
+fn follow_up() -> SendMessageRequest {
+    let mut request = hello();
+    request.message.task_id = Some("t".into());
+    request
+}
+
+#[tokio::test]
+async fn the_stream_of_a_follow_up_begins_with_the_task_as_it_waited() {
+    let updates = || vec![(None, chunk("x")), (None, status("completed"))];
+    let told = events(Ending::Clean, updates());
+    let (server, client) = agent("JSONRPC", [result(task("input-required")), told]).await;
+    let mut request = follow_up();
+    let mut configuration = SendMessageConfiguration::default();
+    configuration.history_length = Some(1);
+    request.configuration = Some(configuration);
+    let (words, error) = drain(client.send_streaming_message(CallContext::new(), request).await.unwrap()).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(words, ["task input_required", "chunk x", "completed"]);
+    assert_eq!(methods(&server), ["tasks/get", "message/stream"]);
+    assert_eq!(server.requests()[1].json()["params"], json!({"id": "t", "historyLength": 1}));
+
+    // An agent that begins with the task itself is believed.
+    let told = [(None, task("submitted"))].into_iter().chain(updates()).collect();
+    let (_server, client) = agent("JSONRPC", [result(task("input-required")), events(Ending::Clean, told)]).await;
+    let (words, _) = drain(client.send_streaming_message(CallContext::new(), follow_up()).await.unwrap()).await;
+    assert_eq!(words, ["task submitted", "chunk x", "completed"]);
+}
+
+#[tokio::test]
+async fn a_stream_without_the_task_has_it_at_its_beginning_and_its_end() {
+    let updates =
+        || events(Ending::Clean, vec![(None, status("working")), (None, chunk("x")), (None, status("completed"))]);
+    // Whether the task is new, or at work already.
+    for (request, before) in [(hello(), None), (follow_up(), Some(result(task("working"))))] {
+        let asked = before.is_some();
+        let script = before.into_iter().chain([updates(), result(task("working")), result(task("completed"))]);
+        let (server, client) = agent("JSONRPC", script).await;
+        let (words, error) = drain(client.send_streaming_message(CallContext::new(), request).await.unwrap()).await;
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(words, ["task working", "chunk x", "completed", "task completed"]);
+        assert_eq!(methods(&server)[usize::from(asked)..], ["message/stream", "tasks/get", "tasks/get"]);
+    }
+    // It has ended by the time it is asked for.
+    let (_server, client) = agent("JSONRPC", [updates(), result(task("completed"))]).await;
+    let (words, error) = drain(client.send_streaming_message(CallContext::new(), hello()).await.unwrap()).await;
+    assert_eq!((words, error.is_none()), (vec!["task completed".to_owned()], true));
+}
+
 #[tokio::test]
 async fn a_subscription_begins_and_ends_with_the_task() {
     let (server, client) = agent(
@@ -298,8 +351,7 @@ async fn a_subscription_begins_and_ends_with_the_task() {
     let (words, error) = drain(client.subscribe_to_task(CallContext::new(), subscribe()).await.unwrap()).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(words, ["task working", "chunk x", "completed", "task completed"]);
-    let methods: Vec<_> = server.requests()[1..].iter().map(|request| request.json()["method"].clone()).collect();
-    assert_eq!(methods, ["tasks/get", "tasks/resubscribe", "tasks/get"]);
+    assert_eq!(methods(&server), ["tasks/get", "tasks/resubscribe", "tasks/get"]);
 }
 
 #[tokio::test]
@@ -357,6 +409,5 @@ async fn a_cut_stream_is_resumed_with_the_task_as_it_stands() {
     let (words, error) = drain(client.send_streaming_message(CallContext::new(), hello()).await.unwrap()).await;
     assert!(error.is_none(), "{error:?}");
     assert_eq!(words, ["task working", "chunk x", "task working", "completed", "task completed"]);
-    let methods: Vec<_> = server.requests()[1..].iter().map(|request| request.json()["method"].clone()).collect();
-    assert_eq!(methods, ["message/stream", "tasks/get", "tasks/resubscribe", "tasks/get"]);
+    assert_eq!(methods(&server), ["message/stream", "tasks/get", "tasks/resubscribe", "tasks/get"]);
 }
