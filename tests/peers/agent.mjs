@@ -1,5 +1,5 @@
 // An A2A v1.0 agent on the official JavaScript SDK. agent.py is the same agent in Python and
-// lists what each first word does.
+// lists what each first word does, and what --full adds.
 
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -93,7 +93,7 @@ class PeerAgent {
   };
 }
 
-const card = (base, grpcAddress) =>
+const card = (base, grpcAddress, full) =>
   AgentCard.fromJSON({
     name: 'JavaScript peer',
     description: 'Test agent on the official JavaScript SDK',
@@ -103,13 +103,13 @@ const card = (base, grpcAddress) =>
       { url: `${base}/rest`, protocolBinding: 'HTTP+JSON', protocolVersion: '1.0' },
       { url: grpcAddress, protocolBinding: 'GRPC', protocolVersion: '1.0' },
     ],
-    capabilities: { streaming: true, pushNotifications: false },
+    capabilities: { streaming: true, pushNotifications: full, ...(full && { extendedAgentCard: true }) },
     defaultInputModes: ['text/plain'],
     defaultOutputModes: ['text/plain'],
     skills: [{ id: 'peer', name: 'Peer', description: 'Does what the first word says', tags: ['test'] }],
   });
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '0' } } });
+const { values } = parseArgs({ options: { port: { type: 'string', default: '0' }, full: { type: 'boolean', default: false } } });
 const app = express();
 const server = createServer(app);
 const grpcServer = new Server();
@@ -117,8 +117,11 @@ const grpcPort = await promisify(grpcServer.bindAsync).call(grpcServer, '127.0.0
 server.listen(Number(values.port), '127.0.0.1', () => {
   // Routes follow the listening socket, because the card has to name the real port.
   const base = `http://127.0.0.1:${server.address().port}`;
-  const agentCard = card(base, `127.0.0.1:${grpcPort}`);
-  const requestHandler = new DefaultRequestHandler(agentCard, new InMemoryTaskStore(), new PeerAgent());
+  const agentCard = card(base, `127.0.0.1:${grpcPort}`, values.full);
+  const extended = async () => ({ ...agentCard, description: 'Extended' });
+  const requestHandler = new DefaultRequestHandler(
+    agentCard, new InMemoryTaskStore(), new PeerAgent(), undefined, undefined, undefined, values.full ? extended : undefined,
+  );
   const userBuilder = UserBuilder.noAuthentication;
   grpcServer.addService(A2AService, grpcService({ requestHandler, userBuilder }));
   app.use(`/${AGENT_CARD_PATH}`, agentCardHandler({ agentCardProvider: requestHandler }));

@@ -11,6 +11,9 @@ JavaScript, and client.py and client.mjs state what is expected of both:
     hold         working until cancelled
     fail         failed, with a status message
     reject       rejected, with a status message
+
+With --full it also takes push notification configurations and has an extended card, whose description
+is "Extended"; without, clients see how such calls are refused.
 """
 
 import argparse
@@ -19,13 +22,19 @@ import socket
 import uuid
 
 import grpc.aio
+import httpx
 import uvicorn
 
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
-from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
+from a2a.server.tasks import (
+    BasePushNotificationSender,
+    InMemoryPushNotificationConfigStore,
+    InMemoryTaskStore,
+    TaskUpdater,
+)
 from a2a.types import (
     AgentCapabilities,
     AgentCard,
@@ -110,7 +119,7 @@ class PeerAgent(AgentExecutor):
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
 
-def card(base: str, grpc_address: str) -> AgentCard:
+def card(base: str, grpc_address: str, full: bool) -> AgentCard:
     return AgentCard(
         name='Python peer',
         description='Test agent on the official Python SDK',
@@ -120,21 +129,34 @@ def card(base: str, grpc_address: str) -> AgentCard:
             AgentInterface(url=f'{base}/rest', protocol_binding='HTTP+JSON', protocol_version='1.0'),
             AgentInterface(url=grpc_address, protocol_binding='GRPC', protocol_version='1.0'),
         ],
-        capabilities=AgentCapabilities(streaming=True, push_notifications=False),
+        capabilities=AgentCapabilities(streaming=True, push_notifications=full, extended_agent_card=full or None),
         default_input_modes=['text/plain'],
         default_output_modes=['text/plain'],
         skills=[AgentSkill(id='peer', name='Peer', description='Does what the first word says', tags=['test'])],
     )
 
 
-async def serve(port: int) -> None:
+def extras(agent_card: AgentCard) -> dict:
+    """What the SDK's handler takes for push notifications and the extended card."""
+    extended = AgentCard()
+    extended.CopyFrom(agent_card)
+    extended.description = 'Extended'
+    store = InMemoryPushNotificationConfigStore()
+    sender = BasePushNotificationSender(httpx.AsyncClient(), store)
+    return {'push_config_store': store, 'push_sender': sender, 'extended_agent_card': extended}
+
+
+async def serve(port: int, full: bool) -> None:
     # Bound here and not by uvicorn, because the card has to name the real port.
     listener = socket.create_server(('127.0.0.1', port))
     base = f'http://127.0.0.1:{listener.getsockname()[1]}'
     grpc_server = grpc.aio.server()
-    agent_card = card(base, f'127.0.0.1:{grpc_server.add_insecure_port("127.0.0.1:0")}')
+    agent_card = card(base, f'127.0.0.1:{grpc_server.add_insecure_port("127.0.0.1:0")}', full)
     handler = DefaultRequestHandler(
-        agent_executor=PeerAgent(), task_store=InMemoryTaskStore(), agent_card=agent_card
+        agent_executor=PeerAgent(),
+        task_store=InMemoryTaskStore(),
+        agent_card=agent_card,
+        **(extras(agent_card) if full else {}),
     )
     add_A2AServiceServicer_to_server(GrpcHandler(handler), grpc_server)
     await grpc_server.start()
@@ -159,4 +181,6 @@ async def serve(port: int) -> None:
 if __name__ == '__main__':
     parser = argparse.ArgumentParser()
     parser.add_argument('--port', type=int, default=0)
-    asyncio.run(serve(parser.parse_args().port))
+    parser.add_argument('--full', action='store_true')
+    args = parser.parse_args()
+    asyncio.run(serve(args.port, args.full))

@@ -1,6 +1,6 @@
 """Checks an agent that behaves as agent.py describes, with the official Python client.
 
-    client.py BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,...]
+    client.py BASE_URL --binding jsonrpc|rest|grpc [--skip NAME,... | --only NAME]
 
 One line per check, then a total; the exit code is 1 if any check failed. The SDK's defaults are
 kept on purpose, its read timeout of five seconds included: they are what users of it have.
@@ -8,23 +8,31 @@ kept on purpose, its read timeout of five seconds included: they are what users 
 
 import argparse
 import asyncio
+import contextlib
 import sys
 import uuid
 
 import grpc.aio
 import httpx
+from google.protobuf.json_format import Parse
 
 from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
 from a2a.types import (
     CancelTaskRequest,
+    DeleteTaskPushNotificationConfigRequest,
+    GetExtendedAgentCardRequest,
+    GetTaskPushNotificationConfigRequest,
     GetTaskRequest,
+    ListTaskPushNotificationConfigsRequest,
     ListTasksRequest,
     Message,
     Part,
     Role,
     SendMessageConfiguration,
     SendMessageRequest,
+    StreamResponse,
     SubscribeToTaskRequest,
+    TaskPushNotificationConfig,
     TaskState,
 )
 from a2a.utils.errors import TaskNotCancelableError, TaskNotFoundError, UnsupportedOperationError
@@ -66,6 +74,25 @@ async def raises(error, awaitable):
     except Exception as other:
         raise AssertionError(f'expected {error.__name__}, got {other!r}') from other
     raise AssertionError(f'expected {error.__name__}, got a result: {str(got)[:200]}')
+
+
+@contextlib.asynccontextmanager
+async def webhook(told):
+    """Puts the token and the body of each notification into the queue."""
+
+    async def answer(reader, writer):
+        head = (await reader.readuntil(b'\r\n\r\n')).decode().lower()
+        headers = dict(line.split(': ', 1) for line in head.split('\r\n')[1:] if line)
+        body = await reader.readexactly(int(headers['content-length']))
+        await told.put((headers.get('x-a2a-notification-token'), body))
+        writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n')
+        writer.close()
+
+    server = await asyncio.start_server(answer, '127.0.0.1', 0)
+    try:
+        yield f'http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook'
+    finally:
+        server.close()
 
 
 class Peer:
@@ -257,6 +284,39 @@ class Checks(Peer):
     async def subscribe_unknown(self):
         await raises(TaskNotFoundError, self.subscribe(str(uuid.uuid4())))
 
+    async def push_config(self):
+        told = asyncio.Queue()
+        async with webhook(told) as url:
+            task = await self.hold()
+            wanted = TaskPushNotificationConfig(task_id=task.id, id='hook', url=url, token='secret')
+            wanted.authentication.scheme, wanted.authentication.credentials = 'Bearer', 'of-the-hook'
+            equal(await self.plain.create_task_push_notification_config(wanted), wanted, 'what was created')
+            get = GetTaskPushNotificationConfigRequest(task_id=task.id, id='hook')
+            equal(await self.plain.get_task_push_notification_config(get), wanted, 'what is got')
+            other = TaskPushNotificationConfig(task_id=task.id, id='other', url=url)
+            await self.plain.create_task_push_notification_config(other)
+            every = ListTaskPushNotificationConfigsRequest(task_id=task.id)
+            listed = (await self.plain.list_task_push_notification_configs(every)).configs
+            equal(sorted(config.id for config in listed), ['hook', 'other'], 'what is listed')
+            delete = DeleteTaskPushNotificationConfigRequest(task_id=task.id, id='other')
+            await self.plain.delete_task_push_notification_config(delete)
+            equal(list((await self.plain.list_task_push_notification_configs(every)).configs), [wanted], 'what is left')
+            await self.cancel(task.id)
+            while True:
+                token, body = await told.get()
+                equal(token, 'secret', 'token')
+                event = Parse(body, StreamResponse())
+                last = getattr(event, event.WhichOneof('payload'))
+                equal(last.id if event.HasField('task') else last.task_id, task.id, 'task id')
+                if not event.HasField('artifact_update') and state(last) == 'canceled':
+                    break
+
+    async def extended_card(self):
+        equal(self.agent_card.capabilities.extended_agent_card, True, 'extendedAgentCard')
+        extended = await self.plain.get_extended_agent_card(GetExtendedAgentCardRequest())
+        equal(extended.description, 'Extended', 'description')
+        equal(extended.supported_interfaces, self.agent_card.supported_interfaces, 'interfaces')
+
     async def failed_task(self):
         task = await self.send('fail')
         equal(state(task), 'failed', 'state')
@@ -271,6 +331,7 @@ async def main():
     parser.add_argument('url')
     parser.add_argument('--binding', choices=BINDINGS, required=True)
     parser.add_argument('--skip', default='', help='comma-separated names of checks to leave out')
+    parser.add_argument('--only', help='the one check to run')
     args = parser.parse_args()
 
     async with httpx.AsyncClient() as http:
@@ -278,7 +339,7 @@ async def main():
     checks = Checks(resolved, args.binding)
     passed = failed = 0
     for name in vars(Checks):
-        if name.startswith('_') or name in args.skip.split(','):
+        if name.startswith('_') or name in args.skip.split(',') or args.only not in (None, name):
             continue
         try:
             await asyncio.wait_for(getattr(checks, name)(), 15)

@@ -1,14 +1,21 @@
 //! Our client calls agents on their SDKs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use agent_sdk::{
     client_builder,
     ports::EventStream,
     prelude::*,
     protocol::{
-        CancelTaskRequest, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
-        StreamResponse, SubscribeToTaskRequest, TaskStatus, log,
+        CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, ErrorKind, GetExtendedAgentCardRequest,
+        GetTaskPushNotificationConfigRequest, GetTaskRequest, ListTaskPushNotificationConfigsRequest, ListTasksRequest,
+        SendMessageRequest, SendMessageResponse, StreamResponse, SubscribeToTaskRequest, TaskPushNotificationConfig,
+        TaskStatus, log,
     },
 };
 use futures::StreamExt;
@@ -25,6 +32,9 @@ impl Peer {
     pub(crate) async fn start(sdk: Sdk, binding: &str) -> Self {
         let mut command = sdk.script("agent");
         command.args(["--port", "0"]);
+        if sdk.version() == "1.0" {
+            command.arg("--full");
+        }
         let agent = tokio::task::spawn_blocking(|| Agent::start(command)).await.unwrap();
         let builder = client_builder().protocol_version(sdk.version()).prefer([binding]);
         let client = builder.connect(&agent.url).await.unwrap();
@@ -62,6 +72,8 @@ async fn every_operation_works(sdk: Sdk, binding: &str) {
         assert_eq!(peer.task(text).await.status.state, state);
     }
     cancelling(&peer).await;
+    push_configurations(&peer).await;
+    extended_card(&peer).await;
     refusals(&peer, &task).await;
 }
 
@@ -129,6 +141,55 @@ pub(crate) async fn cancelling(peer: &Peer) {
     if peer.sdk != Sdk::Js {
         assert_eq!(held.cancel().await.unwrap_err().kind(), ErrorKind::TaskNotCancelable);
     }
+}
+
+/// Configures webhooks, of which ours is told that the task is canceled.
+async fn push_configurations(peer: &Peer) {
+    let (client, context) = (&peer.client, CallContext::new);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
+    command.args(["webhook", "--listen", "127.0.0.1:0", "--token", "secret", "--count", "1", "--timeout", "30s"]);
+    let mut webhook = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut printed = BufReader::new(webhook.stdout.take().unwrap());
+    let mut first = String::new();
+    printed.read_line(&mut first).unwrap();
+
+    let Sent::Task(held) = client.start("hold").await.unwrap() else { panic!("a message") };
+    let mut config = TaskPushNotificationConfig::default();
+    (config.task_id, config.id) = (Some(held.id().to_string()), Some("p".to_owned()));
+    config.url = first.trim().strip_prefix("URL: ").unwrap().to_owned();
+    config.token = Some("secret".to_owned());
+    assert_eq!(client.create_task_push_notification_config(context(), config.clone()).await.unwrap(), config);
+    let mut get = GetTaskPushNotificationConfigRequest::default();
+    (get.task_id, get.id) = (held.id().to_string(), "p".to_owned());
+    assert_eq!(client.get_task_push_notification_config(context(), get).await.unwrap(), config);
+    let mut other = config.clone();
+    (other.id, other.token) = (Some("other".to_owned()), None);
+    client.create_task_push_notification_config(context(), other).await.unwrap();
+    let mut list = ListTaskPushNotificationConfigsRequest::default();
+    list.task_id = held.id().to_string();
+    let listed = client.list_task_push_notification_configs(context(), list.clone()).await.unwrap();
+    assert_eq!(listed.configs.len(), 2, "{listed:?}");
+    let mut delete = DeleteTaskPushNotificationConfigRequest::default();
+    (delete.task_id, delete.id) = (held.id().to_string(), "other".to_owned());
+    client.delete_task_push_notification_config(context(), delete).await.unwrap();
+    let listed = client.list_task_push_notification_configs(context(), list).await.unwrap();
+    assert_eq!(listed.configs, [config]);
+
+    held.cancel().await.unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut told = String::new();
+        printed.read_to_string(&mut told).unwrap();
+        (webhook.wait().unwrap(), told)
+    });
+    let (status, told) = ended.await.unwrap();
+    assert!(status.success() && told.contains("State: TASK_STATE_CANCELED"), "{status} {told}");
+}
+
+async fn extended_card(peer: &Peer) {
+    let request = GetExtendedAgentCardRequest::default();
+    let card = peer.client.get_extended_agent_card(CallContext::new(), request).await.unwrap();
+    assert_eq!(card.description, "Extended");
+    assert_eq!(card.supported_interfaces, peer.client.card().supported_interfaces);
 }
 
 async fn refusals(peer: &Peer, ended: &Task) {

@@ -18,8 +18,8 @@ fn every_check_passes(sdk: Sdk, binding: &str) {
         "1.0" => "20 passed, 0 failed",
         _ => "15 passed, 0 failed",
     };
-    // The demo agent tells no webhooks; the next test's does.
-    checks(sdk, &agent.url, &["--binding", binding, "--skip", "push_config"], passed);
+    // The demo agent has neither; the next test's does.
+    checks(sdk, &agent.url, &["--binding", binding, "--skip", "push_config,extended_card"], passed);
 }
 
 fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
@@ -29,9 +29,9 @@ fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
     assert_eq!(report.lines().last(), Some(passed), "{report}");
 }
 
-/// Webhooks that version 0.3 has configured are told in its terms.
+/// Webhooks are told in the terms of the version that has configured them.
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_of_v03_are_told() {
+async fn webhooks_are_told_and_extended_cards_given() {
     let hold = async |_: Turn, task: TaskUpdater| {
         task.working("holding").await?;
         std::future::pending().await
@@ -40,20 +40,48 @@ async fn webhooks_of_v03_are_told() {
     options.v03 = V03Support::Announced;
     let webhooks = Webhooks::new(Guard::default().allow_local_networks(true)).unwrap();
     let agent = OurAgent::new("Holder", "Holds").skill(Skill::new("hold", "Hold"), hold).server(options).push(webhooks);
+    let agent = agent.extended_card(|_, mut card| {
+        card.description = "Extended".to_owned();
+        Ok(card)
+    });
     let serving = agent.bind("127.0.0.1:0").await.unwrap();
     let url = serving.url();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serving.serve_until(async move { stopped.await.unwrap_or_default() }));
     let checked = tokio::task::spawn_blocking(move || {
-        for sdk in [Sdk::PythonV03, Sdk::JsV03] {
+        for sdk in [Sdk::Python, Sdk::Js, Sdk::PythonV03, Sdk::JsV03] {
             for binding in ["jsonrpc", "rest", "grpc"] {
                 checks(sdk, &url, &["--binding", binding, "--only", "push_config"], "1 passed, 0 failed");
+                if sdk.version() == "1.0" {
+                    checks(sdk, &url, &["--binding", binding, "--only", "extended_card"], "1 passed, 0 failed");
+                }
             }
         }
     });
     checked.await.unwrap();
     drop(stop);
     server.await.unwrap();
+}
+
+/// Agents of 0.3 begin the stream of a follow-up with whatever they do first; callers of 1.0 read the
+/// task there.
+#[test]
+fn a_follow_up_to_v03_is_streamed_through_the_proxy_as_1_0_has_it() {
+    for theirs in [Sdk::PythonV03, Sdk::JsV03] {
+        let mut command = theirs.script("agent");
+        command.args(["--port", "0"]);
+        let agent = Agent::start(command);
+        for to in ["JSONRPC", "HTTP+JSON", "GRPC"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
+            command.args(["proxy", "--to", &agent.url, "--serve", "127.0.0.1:0"]);
+            command.args(["--a2a-version", "0.3", "--transport", to]);
+            let proxy = Agent::start(command);
+            for binding in ["jsonrpc", "rest", "grpc"] {
+                let options = ["--binding", binding, "--only", "input_required_stream"];
+                checks(Sdk::Python, &proxy.url, &options, "1 passed, 0 failed");
+            }
+        }
+    }
 }
 
 #[test]
