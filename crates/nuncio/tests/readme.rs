@@ -98,6 +98,23 @@ fn a_card_is_signed_and_verified_as_printed() {
 }
 
 #[test]
+fn a_signed_push_notification_is_received_as_printed() {
+    let server = Server::start();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let block = block_with("nuncio webhook")
+        .replace("nuncio webhook ", &format!("nuncio webhook --listen {free} --timeout 30s "))
+        .replace("127.0.0.1:3001", &free.to_string());
+    let printed = run(&block, &server.1);
+    assert!(printed.contains("Event: status\n") && printed.contains("State: TASK_STATE_CANCELED\n"), "{printed}");
+    // The keys are those of this agent.
+    let other = Server::start();
+    let block = block.replacen("localhost:3000", &format!("localhost:{}", other.1), 1).replace("30s", "2s");
+    let block = block.replace("wait $!", "wait $! && exit 1 || exit 0");
+    let printed = run(&block, &server.1);
+    assert!(!printed.contains("Event: status\n"), "{printed}");
+}
+
+#[test]
 fn the_proxy_works_as_printed() {
     let server = Server::start();
     let line = block_with("nuncio proxy").lines().next().unwrap().split(" #").next().unwrap();

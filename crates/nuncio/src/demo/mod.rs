@@ -5,6 +5,8 @@ mod tour;
 
 use std::net::SocketAddr;
 
+use a2a_http_client::{Guard, native::Webhooks};
+use a2a_protocol_core::signing::SigningKey;
 use agent_sdk::{ServerOptions, V03Support};
 use clap::Args;
 
@@ -21,7 +23,20 @@ pub(crate) struct DemoServerArgs {
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
 pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
-    listen(agent::agent().server(options()), arguments.listen, "--listen").await
+    let cannot = |error: &dyn std::error::Error| {
+        Failure::new(Code::Internal, format!("cannot send push notifications: {error}"))
+    };
+    let webhooks = webhooks(arguments.listen).map_err(|error| cannot(&*error))?;
+    listen(agent::agent().server(options()).push(webhooks), arguments.listen, "--listen").await
+}
+
+/// Notifications are signed with a key that lives as long as the agent. Webhooks in networks of its own
+/// are called only where nobody but this machine can ask for it.
+fn webhooks(listen: SocketAddr) -> Result<Webhooks, Box<dyn std::error::Error>> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let guard = Guard::default().allow_local_networks(listen.ip().is_loopback());
+    Ok(Webhooks::new(guard)?.signed_by(SigningKey::es256(&secret)?, None))
 }
 
 /// How agents of this command are served: callers of 0.3 find what they read in the card, too.

@@ -2,11 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use a2a_http_client::{Guard, native::Webhooks};
-use agent_sdk::{
-    ServerOptions, V03Support,
-    prelude::{Agent as OurAgent, Skill, TaskUpdater, Turn},
-};
+use agent_sdk::prelude::{Agent as OurAgent, Skill, TaskUpdater, Turn};
 
 use crate::{Agent, Sdk};
 
@@ -15,11 +11,11 @@ fn every_check_passes(sdk: Sdk, binding: &str) {
     command.args(["demo-server", "--listen", "127.0.0.1:0"]);
     let agent = Agent::start(command);
     let passed = match sdk.version() {
-        "1.0" => "20 passed, 0 failed",
-        _ => "15 passed, 0 failed",
+        "1.0" => "21 passed, 0 failed",
+        _ => "16 passed, 0 failed",
     };
-    // The demo agent has neither; the next test's does.
-    checks(sdk, &agent.url, &["--binding", binding, "--skip", "push_config,extended_card"], passed);
+    // The demo agent has none; the next test's does.
+    checks(sdk, &agent.url, &["--binding", binding, "--skip", "extended_card"], passed);
 }
 
 fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
@@ -29,32 +25,21 @@ fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
     assert_eq!(report.lines().last(), Some(passed), "{report}");
 }
 
-/// Webhooks are told in the terms of the version that has configured them.
 #[tokio::test(flavor = "multi_thread")]
-async fn webhooks_are_told_and_extended_cards_given() {
-    let hold = async |_: Turn, task: TaskUpdater| {
-        task.working("holding").await?;
-        std::future::pending().await
-    };
-    let mut options = ServerOptions::default();
-    options.v03 = V03Support::Announced;
-    let webhooks = Webhooks::new(Guard::default().allow_local_networks(true)).unwrap();
-    let agent = OurAgent::new("Holder", "Holds").skill(Skill::new("hold", "Hold"), hold).server(options).push(webhooks);
-    let agent = agent.extended_card(|_, mut card| {
+async fn extended_cards_are_given() {
+    let agent = OurAgent::new("Extended", "Says more to who asks").extended_card(|_, mut card| {
         card.description = "Extended".to_owned();
         Ok(card)
     });
-    let serving = agent.bind("127.0.0.1:0").await.unwrap();
+    let silent = async |_: Turn, task: TaskUpdater| task.complete().await;
+    let serving = agent.skill(Skill::new("be", "Be"), silent).bind("127.0.0.1:0").await.unwrap();
     let url = serving.url();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = tokio::spawn(serving.serve_until(async move { stopped.await.unwrap_or_default() }));
     let checked = tokio::task::spawn_blocking(move || {
-        for sdk in [Sdk::Python, Sdk::Js, Sdk::PythonV03, Sdk::JsV03] {
+        for sdk in [Sdk::Python, Sdk::Js] {
             for binding in ["jsonrpc", "rest", "grpc"] {
-                checks(sdk, &url, &["--binding", binding, "--only", "push_config"], "1 passed, 0 failed");
-                if sdk.version() == "1.0" {
-                    checks(sdk, &url, &["--binding", binding, "--only", "extended_card"], "1 passed, 0 failed");
-                }
+                checks(sdk, &url, &["--binding", binding, "--only", "extended_card"], "1 passed, 0 failed");
             }
         }
     });
