@@ -2,14 +2,20 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
 use crate::{
     Artifact, Message, StreamResponse, Struct, Task, TaskArtifactUpdateEvent, TaskState, TaskStatus,
-    TaskStatusUpdateEvent, Timestamp, TransitionRefused, life_cycle,
+    TaskStatusUpdateEvent, Timestamp, TransitionRefused, json, life_cycle,
 };
 
 /// Something that happened to a task. Its sequence number is its place in the log: 1, 2, 3 and on.
 /// What it holds is shared with the task folded from it.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As JSON, in which logs are stored and exported: `{"time": …, "kind": {"status": {…}}}`, with
+/// what is of the protocol as ProtoJSON. Later versions read what earlier ones wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// When it was recorded.
     pub time: Timestamp,
@@ -18,7 +24,8 @@ pub struct Event {
 }
 
 /// The kinds of events.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum EventKind {
     /// The task began; the first event of every log, and only the first.
@@ -39,8 +46,10 @@ pub enum EventKind {
         /// The new state.
         state: TaskState,
         /// What the agent says about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Arc<Message>>,
         /// Metadata of the update, such as progress.
+        #[serde(default, with = "json::object", skip_serializing_if = "Option::is_none")]
         metadata: Option<Box<Struct>>,
     },
     /// The task produced an artifact or a chunk of one.
@@ -48,22 +57,34 @@ pub enum EventKind {
         /// The artifact; of a chunk, what is new.
         artifact: Arc<Artifact>,
         /// Whether it is added to the artifact of the same id.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         append: bool,
         /// Whether it is the last chunk.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         last_chunk: bool,
     },
     /// Members to set in the task's metadata.
     Metadata(Box<Struct>),
     /// The caller wants it to stop.
     CancelRequested,
+    /// The message at this place of the log was given to the handler, after it had waited for its
+    /// turn.
+    Taken(u64),
+    /// The handler of a replica that is gone is run again: the so-manieth attempt at this turn.
+    Attempt(u32),
+    /// What the handler wants to know if it is run again.
+    Checkpoint(Arc<Value>),
 }
 
 /// What a request to send a message says besides the message, for whoever answers it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SendDetails {
     /// The request's metadata.
+    #[serde(with = "json::object", skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Box<Struct>>,
     /// The media types the caller can take; none said is any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accepted_output_modes: Vec<String>,
 }
 
@@ -100,7 +121,10 @@ impl Event {
             | EventKind::Message(_)
             | EventKind::Details(_)
             | EventKind::Metadata(_)
-            | EventKind::CancelRequested => None,
+            | EventKind::CancelRequested
+            | EventKind::Taken(_)
+            | EventKind::Attempt(_)
+            | EventKind::Checkpoint(_) => None,
         }
     }
 }
@@ -179,7 +203,11 @@ pub fn apply(task: &mut Task, event: &Event) -> Result<(), FoldError> {
                 .get_or_insert_default()
                 .extend(members.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
-        EventKind::CancelRequested | EventKind::Details(_) => {}
+        EventKind::CancelRequested
+        | EventKind::Details(_)
+        | EventKind::Taken(_)
+        | EventKind::Attempt(_)
+        | EventKind::Checkpoint(_) => {}
     }
     Ok(())
 }

@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use a2a_protocol_core::{
-    Artifact, Event, EventKind, FoldError, Message, Part, Role, StreamResponse, Struct, Task, TaskArtifactUpdateEvent,
-    TaskState, TaskStatus, TaskStatusUpdateEvent, Timestamp, TransitionRefused, life_cycle, log,
+    Artifact, Event, EventKind, FoldError, Message, Part, Role, SendDetails, StreamResponse, Struct, Task,
+    TaskArtifactUpdateEvent, TaskState, TaskStatus, TaskStatusUpdateEvent, Timestamp, TransitionRefused, life_cycle,
+    log,
 };
 use serde_json::json;
 
@@ -336,4 +337,52 @@ fn every_kind_of_stream_event_says_which_task_and_status_it_brings() {
     }
     let expected = [("t", "TASK_STATE_SUBMITTED"), ("t", "TASK_STATE_WORKING"), ("t", ""), ("", "")];
     assert_eq!(told, expected.map(|(id, state)| (id.to_owned(), state.to_owned())).into());
+}
+
+/// What is stored is read by every later version: this table only grows.
+#[test]
+fn events_are_stored_as_this_json() {
+    let message = Arc::new(Message::new("m", Role::User, vec![Part::text("hi")]));
+    let members = || Some(Box::new(Struct::from_iter([("a".to_owned(), json!(1))])));
+    let said = json!({"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hi"}]});
+    let chunk = Arc::new(Artifact::new("a", vec![Part::text("x")]));
+    let table = [
+        (
+            EventKind::Created { context_id: "c".into(), skill: "s".into(), message: message.clone() },
+            json!({"created": {"contextId": "c", "skill": "s", "message": said}}),
+        ),
+        (EventKind::Message(message.clone()), json!({"message": said})),
+        (
+            EventKind::Details(Arc::new(SendDetails {
+                metadata: members(),
+                accepted_output_modes: vec!["text/plain".to_owned()],
+            })),
+            json!({"details": {"metadata": {"a": 1}, "acceptedOutputModes": ["text/plain"]}}),
+        ),
+        (EventKind::status(Working), json!({"status": {"state": "TASK_STATE_WORKING"}})),
+        (
+            EventKind::Status { state: Failed, message: Some(message), metadata: members() },
+            json!({"status": {"state": "TASK_STATE_FAILED", "message": said, "metadata": {"a": 1}}}),
+        ),
+        (
+            EventKind::Artifact { artifact: chunk.clone(), append: false, last_chunk: false },
+            json!({"artifact": {"artifact": {"artifactId": "a", "parts": [{"text": "x"}]}}}),
+        ),
+        (
+            EventKind::Artifact { artifact: chunk, append: true, last_chunk: true },
+            json!({"artifact": {"artifact": {"artifactId": "a", "parts": [{"text": "x"}]}, "append": true, "lastChunk": true}}),
+        ),
+        (EventKind::Metadata(members().unwrap()), json!({"metadata": {"a": 1}})),
+        (EventKind::CancelRequested, json!("cancelRequested")),
+        (EventKind::Taken(7), json!({"taken": 7})),
+        (EventKind::Attempt(2), json!({"attempt": 2})),
+        (EventKind::Checkpoint(Arc::new(json!([1, "b"]))), json!({"checkpoint": [1, "b"]})),
+    ];
+    let time = Timestamp::from_parts(1, 500_000_000).unwrap();
+    for (kind, stored) in table {
+        let event = Event { time, kind };
+        let stored = json!({"time": "1970-01-01T00:00:01.500Z", "kind": stored});
+        assert_eq!(serde_json::to_value(&event).unwrap(), stored);
+        assert_eq!(serde_json::from_value::<Event>(stored).unwrap(), event);
+    }
 }

@@ -208,7 +208,17 @@ pub(crate) fn event_kind() -> impl Strategy<Value = EventKind> {
             .prop_map(|(artifact, append, last_chunk)| EventKind::Artifact { artifact, append, last_chunk }),
         2 => object().prop_map(|members| EventKind::Metadata(members.unwrap_or_default())),
         1 => Just(EventKind::CancelRequested),
+        1 => (1..9_u64).prop_map(EventKind::Taken),
+        1 => (2..9_u32).prop_map(EventKind::Attempt),
+        1 => value().prop_map(|value| EventKind::Checkpoint(Arc::new(value))),
+        1 => (object(), prop::collection::vec(text(), 0..3)).prop_map(|(metadata, accepted_output_modes)| {
+            EventKind::Details(Arc::new(SendDetails { metadata, accepted_output_modes }))
+        }),
     ]
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    (time(), event_kind()).prop_map(|(time, kind)| Event { time, kind })
 }
 
 fn push_config() -> impl Strategy<Value = TaskPushNotificationConfig> {

@@ -57,6 +57,11 @@ proptest! {
     }
 
     #[test]
+    fn events_of_a_log_come_back(event in any::event()) {
+        comes_back(&event);
+    }
+
+    #[test]
     fn pages_come_back(tasks in any::page(), configs in any::config_page()) {
         comes_back::<ListTasksResponse>(&tasks);
         comes_back::<ListTaskPushNotificationConfigsResponse>(&configs);
