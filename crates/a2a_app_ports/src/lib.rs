@@ -5,6 +5,7 @@
 
 mod authenticator;
 mod bounds;
+mod bus;
 mod card;
 mod connector;
 mod extension;
@@ -25,6 +26,7 @@ pub mod conformance;
 
 pub use authenticator::{Authenticator, Principal};
 pub use bounds::{BoxFuture, BoxStream, MaybeSend};
+pub use bus::{EventBus, Wake};
 pub use card::CardHandle;
 pub use connector::{AnsweredCode, ConnectOptions, Connector};
 pub use extension::Extension;
@@ -36,8 +38,8 @@ pub use push::{PushOutcome, PushRequest, PushTransport};
 pub use race::unless;
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
-    Claim, Claimed, FleetStorage, ListQuery, NotATaskId, Position, PushConfigKey, PushConfigRow, PushFailure, Revision,
-    Scope, Snapshot, Storage, StorageError, TaskId, TaskPage, TaskStorage,
+    Claim, Claimed, FleetStorage, Lease, ListQuery, NotATaskId, Position, PushConfigKey, PushConfigRow, PushFailure,
+    ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 pub use transport_error::{TransportError, causes};
 pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

@@ -5,7 +5,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use a2a_app_ports::{
-    Claim, Claimed, FleetStorage, ListQuery, Position, PushConfigRow, Revision, Scope, TaskId, TaskStorage,
+    Claim, Claimed, FleetStorage, ListQuery, Position, PushConfigRow, ReplicaId, Revision, Scope, TaskId, TaskStorage,
     conformance::{racing_appends, storage_suite},
 };
 use a2a_protocol_core::{Event, EventKind, Message, ProtocolVersion, TaskPushNotificationConfig, TaskState, Timestamp};
@@ -55,12 +55,13 @@ impl Tasks {
     }
 
     fn run(&self, number: u64, millis: u64) {
-        block_on(self.storage.create(&self.scope, id(number), vec![created(millis)], None)).unwrap();
+        block_on(self.storage.create(&self.scope, id(number), vec![created(millis)], None, ReplicaId::from_u128(1)))
+            .unwrap();
     }
 
     fn end(&self, number: u64, millis: u64) {
         let completed = vec![status(millis, TaskState::Completed)];
-        block_on(self.storage.append(&self.scope, id(number), 1, completed)).unwrap();
+        block_on(self.storage.append(&self.scope, id(number), 1, completed, None)).unwrap();
     }
 
     fn exists(&self, number: u64) -> bool {
@@ -171,13 +172,13 @@ fn what_a_dropped_log_took_is_given_back() {
         Event { time: at(0), kind: EventKind::Artifact { artifact, append, last_chunk: false } }
     };
     for number in 0..100 {
-        block_on(tasks.storage.append(&tasks.scope, id(0), 1 + number, vec![chunk(number > 0)])).unwrap();
+        block_on(tasks.storage.append(&tasks.scope, id(0), 1 + number, vec![chunk(number > 0)], None)).unwrap();
     }
-    block_on(tasks.storage.append(&tasks.scope, id(0), 101, vec![status(1, TaskState::Completed)])).unwrap();
+    block_on(tasks.storage.append(&tasks.scope, id(0), 101, vec![status(1, TaskState::Completed)], None)).unwrap();
     let before = tasks.storage.metrics().bytes;
     assert!(before > 200_000, "the log and the artifact of it: {before}");
     // A late append looks at the same shard.
-    block_on(tasks.storage.append(&tasks.scope, id(0), 102, vec![status(2, TaskState::Working)])).unwrap_err();
+    block_on(tasks.storage.append(&tasks.scope, id(0), 102, vec![status(2, TaskState::Working)], None)).unwrap_err();
     let after = tasks.storage.metrics().bytes;
     assert!((100_000..130_000).contains(&after), "the artifact: {after}");
     assert_eq!(tasks.events(0, 0), None);
@@ -207,9 +208,9 @@ fn pages_are_in_order_and_without_duplicates_whatever_happens_meanwhile() {
         for number in (writer..TASKS).step_by(WRITERS as usize) {
             tasks.run(number, number);
             let working = vec![status(number + 10, TaskState::Working)];
-            block_on(tasks.storage.append(&tasks.scope, id(number), 1, working)).unwrap();
+            block_on(tasks.storage.append(&tasks.scope, id(number), 1, working, None)).unwrap();
             let completed = vec![status(number + 20, TaskState::Completed)];
-            block_on(tasks.storage.append(&tasks.scope, id(number), 2, completed)).unwrap();
+            block_on(tasks.storage.append(&tasks.scope, id(number), 2, completed, None)).unwrap();
         }
     };
     let read = |filter: ListQuery| {

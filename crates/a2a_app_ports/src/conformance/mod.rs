@@ -1,6 +1,7 @@
 //! What every implementation of a port has to do, as suites that anyone can run against their own.
 
 mod claims;
+mod leases;
 mod listing;
 mod logs;
 mod pushes;

@@ -2,7 +2,7 @@
 
 use a2a_protocol_core::{AuthenticationInfo, ProtocolVersion, TaskPushNotificationConfig, TaskState};
 
-use super::tasks::{at, created, good, id, scope, status};
+use super::tasks::{REPLICA, at, created, good, id, scope, status};
 use crate::{PushConfigKey, PushConfigRow, PushFailure, Revision, Scope, Storage, StorageError, TaskId};
 
 fn row(name: &str, millis: u64, cursor: Revision) -> PushConfigRow {
@@ -55,7 +55,7 @@ async fn pending(storage: &impl Storage, agent: &str) -> Vec<PushConfigKey> {
 
 pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
     assert!(!has_configs(storage, &scope, id(1)).await);
     assert_eq!(good(storage.push_config(&scope, id(1), "one").await), None);
     good(put(storage, &scope, id(1), full_row("one")).await);
@@ -67,7 +67,7 @@ pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Stora
     good(put(storage, &scope, id(1), row("one", 10, 2)).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("two", 8, 1)]);
     // A task that has ended keeps its configurations, and takes more.
-    good(storage.append(&scope, id(1), 1, vec![status(20, TaskState::Completed)]).await);
+    good(storage.append(&scope, id(1), 1, vec![status(20, TaskState::Completed)], None).await);
     good(put(storage, &scope, id(1), row("three", 30, 2)).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("three", 30, 2), row("two", 8, 1)]);
     // Whatever the clock says, it is newer than what it replaces.
@@ -78,7 +78,7 @@ pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Stora
 
 pub(super) async fn a_task_has_no_more_push_configs_than_it_may(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0)))).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0))), REPLICA).await);
     good(storage.put_push_config(&scope, id(1), row("two", 1, 0), 2).await);
     let before = all(storage, &scope, id(1)).await;
     let full = storage.put_push_config(&scope, id(1), row("three", 1, 0), 2).await;
@@ -91,7 +91,7 @@ pub(super) async fn a_task_has_no_more_push_configs_than_it_may(storage: &impl S
 
 pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
     let names = [" ", "A", "B", "a", "a b", "a/b?c", "aa", "b", "~", "é", "ü", "☃", "🦀"];
     for name in names.iter().rev() {
         good(put(storage, &scope, id(1), row(name, 1, 1)).await);
@@ -118,7 +118,7 @@ pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
 
 pub(super) async fn a_deleted_push_config_is_gone(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
     good(put(storage, &scope, id(1), row("one", 1, 0)).await);
     good(put(storage, &scope, id(1), row("two", 2, 0)).await);
     for _ in 0..2 {
@@ -141,8 +141,8 @@ pub(super) async fn push_configs_belong_to_a_task_of_their_scope(storage: &impl 
         owner: owner.map(Into::into),
     };
     let own = with(Some("a"), Some("b"));
-    good(storage.create(&own, id(1), vec![created(1, "context")], None).await);
-    good(storage.create(&own, id(2), vec![created(1, "context")], None).await);
+    good(storage.create(&own, id(1), vec![created(1, "context")], None, REPLICA).await);
+    good(storage.create(&own, id(2), vec![created(1, "context")], None, REPLICA).await);
     good(put(storage, &own, id(1), row("one", 1, 0)).await);
     assert_eq!(all(storage, &own, id(2)).await, [], "another task");
     let strangers = [scope("agent"), scope("other"), with(Some("b"), Some("a")), with(Some("a"), None)];
@@ -165,17 +165,17 @@ pub(super) async fn a_push_config_comes_with_its_task_or_not_at_all(storage: &im
     let scope = scope("agent");
     let push = || Some(Box::new(row("one", 1, 0)));
     let misplaced = vec![status(1, TaskState::Working)];
-    assert!(storage.create(&scope, id(1), misplaced, push()).await.is_err());
+    assert!(storage.create(&scope, id(1), misplaced, push(), REPLICA).await.is_err());
     assert_eq!(all(storage, &scope, id(1)).await, []);
     assert_eq!(pending(storage, "agent").await, []);
 
-    good(storage.create(&scope, id(1), vec![created(1, "context")], push()).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], push(), REPLICA).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 1, 0)]);
     assert_eq!(pending(storage, "agent").await, [key(&scope, id(1), "one")]);
     assert!(has_configs(storage, &scope, id(1)).await);
 
     let other = Some(Box::new(row("two", 2, 0)));
-    assert!(storage.create(&scope, id(1), vec![created(2, "context")], other).await.is_err());
+    assert!(storage.create(&scope, id(1), vec![created(2, "context")], other, REPLICA).await.is_err());
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 1, 0)]);
 }
 
@@ -183,7 +183,7 @@ pub(super) async fn a_push_cursor_never_goes_back(storage: &impl Storage) {
     let scope = scope("agent");
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let log = vec![created(1, "context"), status(2, TaskState::Working), status(3, TaskState::Working)];
-    good(storage.create(&scope, id(1), log, Some(Box::new(row("one", 5, 0)))).await);
+    good(storage.create(&scope, id(1), log, Some(Box::new(row("one", 5, 0))), REPLICA).await);
     good(put(storage, &scope, id(1), row("two", 5, 0)).await);
     for (told, cursor) in [(1, 1), (2, 2), (1, 2), (0, 2)] {
         good(storage.advance_push(&one, at(5), told).await);
@@ -203,7 +203,7 @@ pub(super) async fn a_push_failure_is_noted_on_what_failed(storage: &impl Storag
     let scope = scope("agent");
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let failure = || PushFailure { time: at(9), reason: "503, \"busy\"".to_owned() };
-    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 5, 0)))).await);
+    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 5, 0))), REPLICA).await);
     good(put(storage, &scope, id(1), row("two", 5, 0)).await);
     good(storage.fail_push(&one, at(5), failure()).await);
     let failed = PushConfigRow { failure: Some(failure()), ..row("one", 5, 0) };
@@ -223,7 +223,7 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
         (scope("agent"), Scope { agent: "agent".into(), tenant: Some("a".into()), owner: Some("b".into()) });
     let mut expected = Vec::new();
     for (number, scope) in (0..).zip([&own, &tenant, &own, &tenant, &scope("other")]) {
-        good(storage.create(scope, id(number), vec![created(1, "context")], None).await);
+        good(storage.create(scope, id(number), vec![created(1, "context")], None, REPLICA).await);
         good(put(storage, scope, id(number), row("behind", 1, 0)).await);
         good(put(storage, scope, id(number), row("told", 1, 1)).await);
         good(put(storage, scope, id(number), row("also behind", 1, 0)).await);
@@ -252,7 +252,7 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
         good(storage.advance_push(key, at(1), 1).await);
     }
     assert_eq!(pending(storage, "agent").await, []);
-    good(storage.append(&own, id(0), 1, vec![status(2, TaskState::Completed)]).await);
+    good(storage.append(&own, id(0), 1, vec![status(2, TaskState::Completed)], None).await);
     let names: Vec<_> = pending(storage, "agent").await.into_iter().map(|key| (key.task, key.id)).collect();
     assert_eq!(names, ["also behind", "behind", "told"].map(|name| (id(0), name.into())));
 }

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
-use super::{claims, listing, logs, pushes, scopes};
+use super::{claims, leases, listing, logs, pushes, scopes};
 use crate::{BoxFuture, Storage};
 
 /// One thing that a storage has to do. It panics, saying what it saw, when the storage does not.
@@ -63,6 +63,15 @@ cases! {
     claims::only_the_claimant_settles,
     claims::claims_belong_to_their_scope,
     claims::one_of_many_claims_at_once_is_the_first,
+    leases::a_created_task_is_its_creators_to_run,
+    leases::a_lease_ends_with_its_task,
+    leases::a_lease_that_is_given_back_can_be_taken,
+    leases::a_lease_is_not_given_back_over_what_was_not_seen,
+    leases::a_replica_that_left_is_written_off,
+    leases::a_replica_that_is_not_heard_of_is_written_off,
+    leases::of_many_who_take_over_one_does,
+    leases::what_a_lost_replica_appends_is_refused,
+    leases::leases_belong_to_their_scope,
     pushes::a_push_config_is_read_back_and_replaced,
     pushes::push_configs_come_in_pages_by_id,
     pushes::a_deleted_push_config_is_gone,

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use a2a_protocol_core::{Artifact, Event, EventKind, Message, Part, Task, TaskState, Timestamp, log};
 
-use crate::{Revision, Scope, Snapshot, StorageError, TaskId, TaskStorage};
+use crate::{ReplicaId, Revision, Scope, Snapshot, StorageError, TaskId, TaskStorage};
+
+/// Who runs the tasks that the cases create.
+pub(super) const REPLICA: ReplicaId = ReplicaId::from_u128(1);
 
 pub(super) fn scope(agent: &str) -> Scope {
     Scope { agent: agent.into(), tenant: None, owner: None }

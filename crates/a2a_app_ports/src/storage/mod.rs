@@ -1,13 +1,15 @@
 //! Where tasks are kept: as logs, with their folds, scoped to whom they belong.
 
+mod lease;
 mod push;
 mod task_id;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use a2a_protocol_core::{Event, FoldError, Message, Task, TaskState, Timestamp};
 
 use crate::BoxFuture;
+pub use lease::{Lease, ReplicaId, Taken};
 pub use push::{PushConfigKey, PushConfigRow, PushFailure};
 pub use task_id::{NotATaskId, TaskId};
 
@@ -117,6 +119,8 @@ pub enum StorageError {
     Refused(FoldError),
     /// There are as many as there may be: nothing was written.
     Full,
+    /// The task is no longer run under this lease: nothing was written.
+    Fenced,
     /// The storage itself failed.
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -128,6 +132,7 @@ impl fmt::Display for StorageError {
             Self::Conflict { current } => write!(f, "the log is already at revision {current}"),
             Self::Refused(error) => write!(f, "the event does not fit: {error}"),
             Self::Full => f.write_str("there are as many as there may be"),
+            Self::Fenced => f.write_str("the task is run under another lease by now"),
             Self::Failed(_) => f.write_str("the storage failed"),
         }
     }
@@ -138,15 +143,16 @@ impl std::error::Error for StorageError {
         match self {
             Self::Refused(error) => Some(error),
             Self::Failed(cause) => Some(&**cause),
-            Self::NotFound | Self::Conflict { .. } | Self::Full => None,
+            Self::NotFound | Self::Conflict { .. } | Self::Full | Self::Fenced => None,
         }
     }
 }
 
 /// Keeps the tasks of many scopes. Every implementation passes the conformance suite.
 pub trait TaskStorage: Send + Sync {
-    /// Begins the log of a new task; the first event is its creation. With it goes the push
-    /// configuration that came with the message, if one did. All of it is stored, or nothing.
+    /// Begins the log of a new task, which this replica runs under [`Lease::first`]; the first event
+    /// is its creation. With it goes the push configuration that came with the message, if one did.
+    /// All of it is stored, or nothing.
     ///
     /// # Errors
     /// `Conflict` when the id is taken, `Refused` when the events do not fit together.
@@ -156,19 +162,23 @@ pub trait TaskStorage: Send + Sync {
         id: TaskId,
         events: Vec<Event>,
         push: Option<Box<PushConfigRow>>,
+        replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
     /// Appends to a log that has exactly `expected` events. All events are stored, or none; they are
-    /// stored when this returns.
+    /// stored when this returns. What a run appends, it appends under its lease; what a caller says,
+    /// under none. With the end of the task its lease ends.
     ///
     /// # Errors
-    /// `NotFound`, `Conflict` when the log is longer than expected, `Refused`.
+    /// `NotFound`, `Fenced` when the lease is not the task's, else `Conflict` when the log is longer
+    /// than expected, else `Refused`.
     fn append<'a>(
         &'a self,
         scope: &'a Scope,
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
+        lease: Option<Lease>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
     /// The task as it stands.
@@ -280,6 +290,65 @@ pub trait TaskStorage: Send + Sync {
 
 /// What the engine keeps for itself, for all scopes.
 pub trait FleetStorage: Send + Sync {
+    /// Has a replica join the others: what it runs is its own for so long, by the clock of the
+    /// storage, and longer with every [`renew`](Self::renew).
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn join(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// Says that a replica is still there, for so long from now; `false` when it has been given up,
+    /// or never joined: then it runs nothing any more, and joins as another.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn renew(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<bool, StorageError>>;
+
+    /// Has a replica leave: whatever it still runs is orphaned.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// Takes the lease of a task that has not ended, for a replica that has joined, when nobody has
+    /// it or who has it is lost. Of many who try at once, one gets it.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn take<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<Taken, StorageError>>;
+
+    /// Gives a lease back; the task is neither ended nor orphaned. `false`, and nothing changes, when
+    /// the log has grown beyond `seen`. A lease that is not the task's any more counts as given back.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn release<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        lease: Lease,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>>;
+
+    /// Tasks of an agent that lost replicas ran, or that were left, at most `limit` of them.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn orphans<'a>(&'a self, agent: &'a str, limit: usize)
+    -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>>;
+
+    /// Forgets a piece of what the storage has been told to keep no longer than until now: logs and
+    /// tasks that have ended, claims, replicas that are lost. `true` when there may be more.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>>;
+
     /// The key under which page tokens are sealed: made of `candidate` by whoever asks first, the
     /// same for all replicas ever after.
     ///

@@ -38,7 +38,7 @@ impl Shared {
                 let event = Event { time: self.host.clock.now(), kind };
                 let (engine, live, scope) = (self.clone(), live.clone(), scope.clone());
                 let steps = async move {
-                    let revision = engine.storage.append(&scope, id, snapshot.revision, vec![event]).await?;
+                    let revision = engine.storage.append(&scope, id, snapshot.revision, vec![event], None).await?;
                     engine.grown(&live, &scope, revision, ends.map(|state| (revision, state)));
                     Ok(())
                 };

@@ -18,8 +18,8 @@ use std::{
 };
 
 use a2a_app_ports::{
-    AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, Reply, Revision, Scope, Snapshot, Storage,
-    StorageError, TaskId,
+    AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, ReplicaId, Reply, Revision, Scope, Snapshot,
+    Storage, StorageError, TaskId,
 };
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task, shortened};
 
@@ -62,6 +62,7 @@ pub struct Engine(Arc<Shared>);
 /// What all calls share.
 pub(crate) struct Shared {
     agent: Arc<str>,
+    replica: ReplicaId,
     card: CardHandle,
     skills: Vec<Arc<Skill>>,
     storage: Arc<dyn Storage>,
@@ -91,6 +92,7 @@ impl Engine {
         let agent = card.get().name.as_str().into();
         Self(Arc::new(Shared {
             agent,
+            replica: ReplicaId::from_u128(host.random.random()),
             card,
             skills,
             storage,

@@ -435,7 +435,7 @@ impl TaskRun {
         let creates = !log.pending.is_empty();
         if creates {
             let again = std::mem::replace(&mut log.creating, true);
-            match self.engine.storage.create(scope, *id, events, log.push.clone()).await {
+            match self.engine.storage.create(scope, *id, events, log.push.clone(), self.engine.replica).await {
                 Ok(revision) => log.revision = revision,
                 // An earlier try got there although nobody waited for it.
                 Err(StorageError::Conflict { .. }) if again => {
@@ -451,7 +451,7 @@ impl TaskRun {
             }
             self.note_creation(log);
         } else {
-            log.revision = self.engine.storage.append(scope, *id, log.revision, events).await?;
+            log.revision = self.engine.storage.append(scope, *id, log.revision, events, None).await?;
         }
         self.engine.grown(&self.live, scope, log.revision, state.as_ref().map(|state| (log.revision, state)));
         if let Some(state) = state {

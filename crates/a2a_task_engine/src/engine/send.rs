@@ -253,7 +253,7 @@ impl Shared {
             let event = |kind| Event { time: self.host.clock.now(), kind };
             let mut events = vec![event(EventKind::Message(message.clone()))];
             events.extend(details.clone().map(|details| event(EventKind::Details(details))));
-            match self.storage.append(&scope, id, found, events).await {
+            match self.storage.append(&scope, id, found, events, None).await {
                 Ok(grown) => break (found, state, grown),
                 Err(StorageError::Conflict { .. }) => {
                     let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;

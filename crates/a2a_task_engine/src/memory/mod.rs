@@ -4,6 +4,7 @@ mod chunks;
 mod claims;
 mod filing;
 mod index;
+mod leases;
 mod pushes;
 mod record;
 mod row;
@@ -21,13 +22,14 @@ use std::{
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, PushConfigKey, PushConfigRow, PushFailure, Revision, Scope,
-    Snapshot, StorageError, TaskId, TaskPage, TaskStorage,
+    BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
+    Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Task, Timestamp};
 
 use self::{
     claims::Claims,
+    leases::Replicas,
     pushes::PushedTasks,
     record::{Beginning, Kept, Record},
     row::Row,
@@ -80,6 +82,7 @@ pub struct MemoryStorage {
     scopes: Scopes,
     claims: Claims,
     pushed: PushedTasks,
+    replicas: Replicas,
     page_token_key: OnceLock<[u8; 32]>,
     bytes: AtomicUsize,
     evicted: AtomicU64,
@@ -99,6 +102,7 @@ impl MemoryStorage {
             scopes: Scopes::new(),
             claims: Claims::new(limits.max_claims),
             pushed: PushedTasks::default(),
+            replicas: Replicas::default(),
             page_token_key: OnceLock::new(),
             bytes: AtomicUsize::new(0),
             evicted: AtomicU64::new(0),
@@ -117,9 +121,10 @@ impl MemoryStorage {
         id: TaskId,
         events: Vec<Event>,
         push: Option<Box<PushConfigRow>>,
+        replica: ReplicaId,
     ) -> Result<Revision, StorageError> {
         let now = events.last().map_or(Timestamp::UNIX_EPOCH, |event| event.time);
-        let mut kept = Kept::begin(id, events).map_err(StorageError::Refused)?;
+        let mut kept = Kept::begin(id, events, replica).map_err(StorageError::Refused)?;
         if let Some(row) = push {
             kept.change_pushes(|pushes| pushes.put(*row));
         }
@@ -152,6 +157,7 @@ impl MemoryStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
+        lease: Option<Lease>,
     ) -> Result<Revision, StorageError> {
         let now = events.last().map_or(Timestamp::UNIX_EPOCH, |event| event.time);
         let (found, due) = self.shards.find_at(id, now);
@@ -159,7 +165,7 @@ impl MemoryStorage {
         let record = found.filter(|record| record.owner.scope == *scope).ok_or(StorageError::NotFound)?;
         let mut kept = record.kept();
         let (before, bytes) = (Row::new(id, kept.status(), 0), kept.bytes());
-        let revision = kept.append(expected, events)?;
+        let revision = kept.append(expected, events, lease)?;
         if !before.is_current(kept.status()) {
             record.owner.index.replace(&before, Row::new(id, kept.status(), 0));
             if kept.has_ended() {
@@ -258,8 +264,9 @@ impl TaskStorage for MemoryStorage {
         id: TaskId,
         events: Vec<Event>,
         push: Option<Box<PushConfigRow>>,
+        replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.create_now(scope, id, events, push) })
+        Box::pin(async move { self.create_now(scope, id, events, push, replica) })
     }
 
     fn append<'a>(
@@ -268,8 +275,9 @@ impl TaskStorage for MemoryStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
+        lease: Option<Lease>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.append_now(scope, id, expected, events) })
+        Box::pin(async move { self.append_now(scope, id, expected, events, lease) })
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
@@ -368,6 +376,60 @@ impl TaskStorage for MemoryStorage {
 }
 
 impl FleetStorage for MemoryStorage {
+    fn join(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.replicas.join(replica, time);
+            Ok(())
+        })
+    }
+
+    fn renew(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<bool, StorageError>> {
+        Box::pin(async move { Ok(self.replicas.renew(replica, time)) })
+    }
+
+    fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            self.replicas.leave(replica);
+            Ok(())
+        })
+    }
+
+    fn take<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<Taken, StorageError>> {
+        Box::pin(async move { Ok(self.take_now(scope, id, replica)) })
+    }
+
+    fn release<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        lease: Lease,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        Box::pin(async move { Ok(self.release_now(scope, id, lease, seen)) })
+    }
+
+    fn orphans<'a>(
+        &'a self,
+        agent: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
+        Box::pin(async move { Ok(self.orphans_now(agent, limit)) })
+    }
+
+    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {
+        Box::pin(async move {
+            let due = self.shards.due(now);
+            let more = !due.is_empty();
+            self.drop_logs(due);
+            Ok(more)
+        })
+    }
+
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
         Box::pin(async move { Ok(*self.page_token_key.get_or_init(|| candidate)) })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use a2a_app_ports::{Revision, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
 
 use super::{lock, pushes::Pushes, scopes::ScopeTasks, size};
@@ -36,6 +36,10 @@ pub(super) struct Kept {
     revision: Revision,
     skill: Arc<str>,
     task: Arc<Task>,
+    /// How many leases there have been.
+    fence: u64,
+    /// Who has the latest, unless it was given back.
+    holder: Option<ReplicaId>,
     /// All events, or none once the log is dropped.
     events: Vec<Event>,
     /// Its push configurations, if it has any.
@@ -46,7 +50,7 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Folds the first events of a log.
-    pub(super) fn begin(id: TaskId, events: Vec<Event>) -> Result<Self, FoldError> {
+    pub(super) fn begin(id: TaskId, events: Vec<Event>, replica: ReplicaId) -> Result<Self, FoldError> {
         let Some((first, rest)) = events.split_first() else { return Err(FoldError::Misplaced) };
         let EventKind::Created { skill, message, .. } = &first.kind else { return Err(FoldError::Misplaced) };
         // The first message may name the task already: then they share the name.
@@ -55,13 +59,22 @@ impl Kept {
         rest.iter().try_for_each(|event| log::apply(&mut task, event))?;
         let bytes = RECORD + size::of_fold(&task) + events.iter().map(size::of_event).sum::<usize>();
         let (revision, skill, task) = (events.len() as Revision, skill.clone(), Arc::new(task));
-        let mut kept = Self { revision, skill, task, events, pushes: None, bytes };
-        kept.shrink_if_ended();
+        let Lease { replica, fence } = Lease::first(replica);
+        let mut kept = Self { revision, skill, task, fence, holder: Some(replica), events, pushes: None, bytes };
+        kept.settle_if_ended();
         Ok(kept)
     }
 
     /// Folds the next events: all of them or none.
-    pub(super) fn append(&mut self, expected: Revision, events: Vec<Event>) -> Result<Revision, StorageError> {
+    pub(super) fn append(
+        &mut self,
+        expected: Revision,
+        events: Vec<Event>,
+        lease: Option<Lease>,
+    ) -> Result<Revision, StorageError> {
+        if lease.is_some() && lease != self.lease() {
+            return Err(StorageError::Fenced);
+        }
         if self.revision != expected {
             return Err(StorageError::Conflict { current: self.revision });
         }
@@ -75,16 +88,18 @@ impl Kept {
             self.revision += events.len() as Revision;
             self.bytes += events.iter().map(size::of_event).sum::<usize>();
             self.events.extend(events);
-            self.shrink_if_ended();
+            self.settle_if_ended();
         }
         Ok(self.revision)
     }
 
-    /// Gives back what growing left over: an ended task stays for long, and grows no more.
-    fn shrink_if_ended(&mut self) {
+    /// Gives back the lease and what growing left over: an ended task stays for long, and grows no
+    /// more.
+    fn settle_if_ended(&mut self) {
         if !self.has_ended() {
             return;
         }
+        self.holder = None;
         self.events.shrink_to_fit();
         if let Some(task) = Arc::get_mut(&mut self.task) {
             task.history.shrink_to_fit();
@@ -93,6 +108,32 @@ impl Kept {
                 artifact.parts.shrink_to_fit();
             }
         }
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        self.holder.map(|replica| Lease { replica, fence: self.fence })
+    }
+
+    pub(super) fn holder(&self) -> Option<ReplicaId> {
+        self.holder
+    }
+
+    pub(super) fn take(&mut self, replica: ReplicaId) -> Lease {
+        self.fence += 1;
+        self.holder = Some(replica);
+        Lease { replica, fence: self.fence }
+    }
+
+    /// Whether the lease is not held any more, the log having been seen up to there.
+    pub(super) fn release(&mut self, lease: Lease, seen: Revision) -> bool {
+        let held = self.lease() == Some(lease);
+        if held && self.revision > seen {
+            return false;
+        }
+        if held {
+            self.holder = None;
+        }
+        true
     }
 
     /// Forgets the events; they are returned so that they are freed outside the lock.

@@ -65,6 +65,10 @@ impl Key {
         Self((id.as_u128() >> 64) as u64, id.as_u128() as u64)
     }
 
+    fn id(self) -> TaskId {
+        TaskId::from_u128(u128::from(self.0) << 64 | u128::from(self.1))
+    }
+
     /// Ids are random and made by the server, so nobody can choose them to collide.
     fn hash(self) -> u64 {
         let product = (self.0.rotate_left(32) ^ self.1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -134,6 +138,19 @@ impl Shards {
         lock(&self.shards[self.place(key)].0).records.get(&key).cloned()
     }
 
+    /// All tasks whose log is to be dropped, of every shard so many.
+    pub(super) fn due(&self, now: Timestamp) -> Due {
+        self.shards.iter().flat_map(|shard| lock(&shard.0).due(now, self.replay_window_millis)).collect()
+    }
+
+    /// Shows every task; no shard is held meanwhile.
+    pub(super) fn for_each(&self, mut see: impl FnMut(TaskId, &Arc<Record>)) {
+        for shard in &self.shards {
+            let tasks: Vec<_> = lock(&shard.0).records.iter().map(|(key, record)| (*key, record.clone())).collect();
+            tasks.iter().for_each(|(key, record)| see(key.id(), record));
+        }
+    }
+
     /// The task, and others of its shard whose log is to be dropped.
     pub(super) fn find_at(&self, id: TaskId, now: Timestamp) -> (Option<Arc<Record>>, Due) {
         let key = Key::new(id);
@@ -168,7 +185,7 @@ impl Shards {
             if let Some(key) = ended.map(|ended| ended.key)
                 && let Some(record) = tasks.records.remove(&key)
             {
-                return Some((TaskId::from_u128(u128::from(key.0) << 64 | u128::from(key.1)), record));
+                return Some((key.id(), record));
             }
         }
     }

@@ -1,13 +1,16 @@
 //! A storage in memory with what other storages are known for: it takes its time, and it fails.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, ListQuery, PushConfigKey, PushConfigRow, PushFailure, Revision, Scope,
-    Snapshot, StorageError, TaskId, TaskPage, TaskStorage,
+    BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
+    Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Timestamp};
 use a2a_task_engine::MemoryStorage;
@@ -73,8 +76,9 @@ impl TaskStorage for TestStorage {
         id: TaskId,
         events: Vec<Event>,
         push: Option<Box<PushConfigRow>>,
+        replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(Box::pin(async move { self.memory.create(scope, id, events, push).await }))
+        self.write(Box::pin(async move { self.memory.create(scope, id, events, push, replica).await }))
     }
 
     fn append<'a>(
@@ -83,8 +87,9 @@ impl TaskStorage for TestStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
+        lease: Option<Lease>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(Box::pin(async move { self.memory.append(scope, id, expected, events).await }))
+        self.write(Box::pin(async move { self.memory.append(scope, id, expected, events, lease).await }))
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
@@ -168,6 +173,49 @@ impl TaskStorage for TestStorage {
 }
 
 impl FleetStorage for TestStorage {
+    fn join(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.write(Box::pin(async move { self.memory.join(replica, time).await }))
+    }
+
+    fn renew(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<bool, StorageError>> {
+        self.write(Box::pin(async move { self.memory.renew(replica, time).await }))
+    }
+
+    fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.write(Box::pin(async move { self.memory.leave(replica).await }))
+    }
+
+    fn take<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<Taken, StorageError>> {
+        self.write(Box::pin(async move { self.memory.take(scope, id, replica).await }))
+    }
+
+    fn release<'a>(
+        &'a self,
+        scope: &'a Scope,
+        id: TaskId,
+        lease: Lease,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        self.write(Box::pin(async move { self.memory.release(scope, id, lease, seen).await }))
+    }
+
+    fn orphans<'a>(
+        &'a self,
+        agent: &'a str,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
+        self.slowly(Box::pin(async move { self.memory.orphans(agent, limit).await }))
+    }
+
+    fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {
+        self.write(Box::pin(async move { self.memory.sweep(now).await }))
+    }
+
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
         self.memory.page_token_key(candidate)
     }

@@ -1,0 +1,158 @@
+//! Which replica runs a task.
+
+use std::time::Duration;
+
+use a2a_protocol_core::TaskState;
+use futures::future::join_all;
+
+use super::tasks::{REPLICA, assert_conflict, chunk, created, good, id, said, scope, status};
+use crate::{Lease, ReplicaId, Scope, Storage, StorageError, Taken, TaskId};
+
+const OTHER: ReplicaId = ReplicaId::from_u128(2);
+/// Longer than any case takes.
+const LONG: Duration = Duration::from_secs(3600);
+
+async fn running(storage: &impl Storage, number: u64) -> (Scope, TaskId, Lease) {
+    let scope = scope("agent");
+    good(storage.join(REPLICA, LONG).await);
+    good(storage.create(&scope, id(number), vec![created(1, "context")], None, REPLICA).await);
+    (scope, id(number), Lease::first(REPLICA))
+}
+
+async fn taken(storage: &impl Storage, scope: &Scope, id: TaskId, replica: ReplicaId) -> Taken {
+    good(storage.take(scope, id, replica).await)
+}
+
+/// The lease, and whether its task was orphaned.
+fn lease(taken: Taken) -> (Lease, bool) {
+    match taken {
+        Taken::Lease { lease, orphaned } => (lease, orphaned),
+        other => panic!("not taken: {other:?}"),
+    }
+}
+
+fn assert_fenced(result: Result<u64, StorageError>) {
+    assert!(matches!(result, Err(StorageError::Fenced)), "{result:?}");
+}
+
+async fn orphans(storage: &impl Storage) -> Vec<(Scope, TaskId)> {
+    let mut found = good(storage.orphans("agent", 100).await);
+    found.sort();
+    found
+}
+
+pub(super) async fn a_created_task_is_its_creators_to_run(storage: &impl Storage) {
+    let (scope, id, lease) = running(storage, 1).await;
+    good(storage.join(OTHER, LONG).await);
+    assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::By(REPLICA));
+    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(REPLICA), "one run at a time");
+    assert_eq!(good(storage.append(&scope, id, 1, vec![status(2, TaskState::Working)], Some(lease)).await), 2);
+    // What a caller says needs no lease.
+    assert_eq!(good(storage.append(&scope, id, 2, vec![said(3, "More.")], None).await), 3);
+    let stale = storage.append(&scope, id, 2, vec![status(4, TaskState::Working)], Some(lease)).await;
+    assert_conflict(stale, 3);
+    assert_eq!(orphans(storage).await, []);
+}
+
+pub(super) async fn a_lease_ends_with_its_task(storage: &impl Storage) {
+    let (scope, id, lease) = running(storage, 1).await;
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Completed)], Some(lease)).await);
+    assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::Over);
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(lease)).await);
+    good(storage.leave(REPLICA).await);
+    assert_eq!(orphans(storage).await, [], "it has ended");
+    assert!(good(storage.release(&scope, id, lease, 2).await));
+}
+
+pub(super) async fn a_lease_that_is_given_back_can_be_taken(storage: &impl Storage) {
+    let (scope, id, first) = running(storage, 1).await;
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::InputRequired)], Some(first)).await);
+    assert!(good(storage.release(&scope, id, first, 2).await));
+    assert!(good(storage.release(&scope, id, first, 2).await), "again");
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(first)).await);
+    assert_eq!(orphans(storage).await, [], "nobody has to run it");
+    good(storage.join(OTHER, LONG).await);
+    let (second, orphaned) = lease(taken(storage, &scope, id, OTHER).await);
+    assert!(second.replica == OTHER && second.fence > first.fence && !orphaned, "{second:?}");
+    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(second)).await);
+    assert_fenced(storage.append(&scope, id, 3, vec![status(4, TaskState::Working)], Some(first)).await);
+    // Late, the first one gives nothing back that is not its own.
+    assert!(good(storage.release(&scope, id, first, 9).await));
+    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(OTHER));
+}
+
+pub(super) async fn a_lease_is_not_given_back_over_what_was_not_seen(storage: &impl Storage) {
+    let (scope, id, lease) = running(storage, 1).await;
+    good(storage.append(&scope, id, 1, vec![said(2, "And?")], None).await);
+    assert!(!good(storage.release(&scope, id, lease, 1).await));
+    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(lease)).await);
+    assert!(good(storage.release(&scope, id, lease, 3).await));
+}
+
+pub(super) async fn a_replica_that_left_is_written_off(storage: &impl Storage) {
+    let (scope, id, first) = running(storage, 1).await;
+    let (_, paused, its) = running(storage, 2).await;
+    good(storage.append(&scope, paused, 1, vec![status(2, TaskState::InputRequired)], Some(its)).await);
+    assert!(good(storage.release(&scope, paused, its, 2).await));
+    good(storage.join(OTHER, LONG).await);
+    good(storage.leave(REPLICA).await);
+    assert!(!good(storage.renew(REPLICA, LONG).await), "it left");
+    assert_eq!(orphans(storage).await, [(scope.clone(), id)]);
+    assert_eq!(good(storage.orphans("other", 100).await), []);
+    assert_eq!(good(storage.orphans("agent", 0).await), []);
+    let (second, orphaned) = lease(taken(storage, &scope, id, OTHER).await);
+    assert!(orphaned && second.fence > first.fence, "{second:?}");
+    assert_eq!(orphans(storage).await, []);
+    // Orphaned once, it is not for ever.
+    assert!(good(storage.release(&scope, id, second, 1).await));
+    assert!(!lease(taken(storage, &scope, id, OTHER).await).1);
+}
+
+pub(super) async fn a_replica_that_is_not_heard_of_is_written_off(storage: &impl Storage) {
+    let (scope, id, _) = running(storage, 1).await;
+    assert!(good(storage.renew(REPLICA, Duration::ZERO).await), "it is there, but for no longer");
+    good(storage.join(OTHER, LONG).await);
+    assert_eq!(orphans(storage).await, [(scope.clone(), id)]);
+    assert!(!good(storage.renew(REPLICA, LONG).await), "whoever is lost stays lost");
+    assert!(lease(taken(storage, &scope, id, OTHER).await).1);
+    assert!(good(storage.renew(OTHER, LONG).await));
+    assert!(!good(storage.renew(ReplicaId::from_u128(3), LONG).await), "it never joined");
+}
+
+pub(super) async fn of_many_who_take_over_one_does(storage: &impl Storage) {
+    let (scope, id, _) = running(storage, 1).await;
+    good(storage.leave(REPLICA).await);
+    let replicas: Vec<_> = (10..20).map(ReplicaId::from_u128).collect();
+    for replica in &replicas {
+        good(storage.join(*replica, LONG).await);
+    }
+    let results = join_all(replicas.iter().map(|replica| taken(storage, &scope, id, *replica))).await;
+    let won = |taken: &&Taken| matches!(taken, Taken::Lease { .. });
+    assert_eq!(results.iter().filter(won).count(), 1, "{results:?}");
+}
+
+pub(super) async fn what_a_lost_replica_appends_is_refused(storage: &impl Storage) {
+    let (scope, id, first) = running(storage, 1).await;
+    good(storage.append(&scope, id, 1, vec![chunk(2, "report", "one", false)], Some(first)).await);
+    good(storage.leave(REPLICA).await);
+    good(storage.join(OTHER, LONG).await);
+    let (second, _) = lease(taken(storage, &scope, id, OTHER).await);
+    for late in [chunk(3, "report", "two", true), status(3, TaskState::Completed)] {
+        assert_fenced(storage.append(&scope, id, 2, vec![late.clone()], Some(first)).await);
+        // Whatever it takes for the end of the log: it is the lease that it has to hear of.
+        assert_fenced(storage.append(&scope, id, 7, vec![late], Some(first)).await);
+    }
+    let forged = Lease { replica: OTHER, fence: first.fence };
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(forged)).await);
+    assert_eq!(good(storage.append(&scope, id, 2, vec![status(3, TaskState::Completed)], Some(second)).await), 3);
+}
+
+pub(super) async fn leases_belong_to_their_scope(storage: &impl Storage) {
+    let (own, id, lease) = running(storage, 1).await;
+    let stranger = Scope { owner: Some("stranger".into()), ..own.clone() };
+    good(storage.join(OTHER, LONG).await);
+    assert!(good(storage.release(&stranger, id, lease, 1).await), "it has none");
+    assert_eq!(taken(storage, &stranger, id, OTHER).await, Taken::Over);
+    assert_eq!(taken(storage, &own, id, OTHER).await, Taken::By(REPLICA), "nothing has changed");
+    assert_eq!(taken(storage, &own, super::tasks::id(9), OTHER).await, Taken::Over, "no such task");
+}

@@ -1,0 +1,88 @@
+//! Which replica runs which task.
+
+use std::{collections::HashSet, sync::Mutex, time::Duration};
+
+use a2a_app_ports::{Lease, ReplicaId, Revision, Scope, Taken, TaskId};
+
+use super::{MemoryStorage, lock};
+
+/// The replicas that are known. Memory is of one process, which is not lost without it; that others
+/// may be is for those who try what happens then.
+#[derive(Debug, Default)]
+pub(super) struct Replicas(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    present: HashSet<ReplicaId>,
+    /// Those that may have left tasks behind.
+    lost: HashSet<ReplicaId>,
+}
+
+impl Replicas {
+    /// A time of nothing is over at once; any other lasts until the replica leaves.
+    pub(super) fn join(&self, replica: ReplicaId, time: Duration) {
+        lock(&self.0).present.insert(replica);
+        self.end_if_over(replica, time);
+    }
+
+    pub(super) fn renew(&self, replica: ReplicaId, time: Duration) -> bool {
+        let there = self.is_present(replica);
+        self.end_if_over(replica, time);
+        there
+    }
+
+    fn end_if_over(&self, replica: ReplicaId, time: Duration) {
+        if time.is_zero() {
+            self.leave(replica);
+        }
+    }
+
+    pub(super) fn leave(&self, replica: ReplicaId) {
+        let mut known = lock(&self.0);
+        if known.present.remove(&replica) {
+            known.lost.insert(replica);
+        }
+    }
+
+    fn is_present(&self, replica: ReplicaId) -> bool {
+        lock(&self.0).present.contains(&replica)
+    }
+}
+
+impl MemoryStorage {
+    pub(super) fn take_now(&self, scope: &Scope, id: TaskId, replica: ReplicaId) -> Taken {
+        let Some(record) = self.find(scope, id) else { return Taken::Over };
+        let mut kept = record.kept();
+        if kept.has_ended() || kept.is_gone() {
+            return Taken::Over;
+        }
+        let holder = kept.holder();
+        match holder {
+            Some(holder) if self.replicas.is_present(holder) => Taken::By(holder),
+            _ => Taken::Lease { lease: kept.take(replica), orphaned: holder.is_some() },
+        }
+    }
+
+    pub(super) fn release_now(&self, scope: &Scope, id: TaskId, lease: Lease, seen: Revision) -> bool {
+        self.find(scope, id).is_none_or(|record| record.kept().release(lease, seen))
+    }
+
+    pub(super) fn orphans_now(&self, agent: &str, limit: usize) -> Vec<(Scope, TaskId)> {
+        let mut lost = lock(&self.replicas.0).lost.clone();
+        if lost.is_empty() {
+            return Vec::new();
+        }
+        let (mut orphans, mut missed) = (Vec::new(), HashSet::new());
+        self.shards.for_each(|id, record| {
+            let Some(holder) = record.kept().holder().filter(|holder| lost.contains(holder)) else { return };
+            missed.insert(holder);
+            if *record.owner.scope.agent == *agent && orphans.len() < limit {
+                orphans.push((record.owner.scope.clone(), id));
+            }
+        });
+        // Nobody has to look for what these have left once more.
+        lost.retain(|replica| !missed.contains(replica));
+        lock(&self.replicas.0).lost.retain(|replica| !lost.contains(replica));
+        orphans
+    }
+}
