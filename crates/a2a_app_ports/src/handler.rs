@@ -3,6 +3,8 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use a2a_protocol_core::{EventKind, Message, SendDetails, Struct};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{BoxFuture, CallContext, MaybeSend, TaskUpdater};
 
@@ -129,6 +131,8 @@ pub struct Turn {
     /// What is known of the call besides its request.
     pub context: Arc<CallContext>,
     details: Option<Arc<SendDetails>>,
+    attempt: u32,
+    checkpoint: Option<Arc<Value>>,
     run: Arc<dyn Run>,
 }
 
@@ -143,7 +147,29 @@ impl Turn {
         context: Arc<CallContext>,
         run: Arc<dyn Run>,
     ) -> Self {
-        Self { message, task_id, context_id, history, skill_id, context, details, run }
+        Self { message, task_id, context_id, history, skill_id, context, details, attempt: 1, checkpoint: None, run }
+    }
+
+    /// For engines: a turn that was begun before, by a replica that was lost.
+    #[must_use]
+    pub fn again(mut self, attempt: u32, checkpoint: Option<Arc<Value>>) -> Self {
+        self.attempt = attempt;
+        self.checkpoint = checkpoint;
+        self
+    }
+
+    /// The how-manieth time this message is given to a handler: 1, or more where replicas were lost
+    /// that ran it.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// What [`TaskUpdater::checkpoint`] noted last in the attempts before this one, if anything.
+    ///
+    /// # Errors
+    /// When what was noted is no such value.
+    pub fn restore<T: DeserializeOwned>(&self) -> Result<Option<T>, HandlerError> {
+        Ok(self.checkpoint.as_deref().map(T::deserialize).transpose()?)
     }
 
     /// The text of the message: its text parts, joined by line breaks.

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use a2a_protocol_core::{Artifact, EventKind, Message, Part, Role, Struct, TaskState};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{Effect, HandlerError, Run};
@@ -114,6 +115,16 @@ impl TaskUpdater {
     /// When the task has ended, or cannot be stored.
     pub async fn metadata(&self, members: Struct) -> Result<(), HandlerError> {
         self.run.record(Effect::Event(EventKind::Metadata(Box::new(members)))).await
+    }
+
+    /// Notes how far the work is: should the process be lost, whoever does the work again finds it by
+    /// [`Turn::restore`](crate::Turn::restore). Callers do not see it.
+    ///
+    /// # Errors
+    /// When the value has no JSON; when the task has ended, or cannot be stored.
+    pub async fn checkpoint<T: Serialize + Sync + ?Sized>(&self, value: &T) -> Result<(), HandlerError> {
+        let value = serde_json::to_value(value)?;
+        self.run.record(Effect::Event(EventKind::Checkpoint(Arc::new(value)))).await
     }
 
     /// Asks the caller for more, which ends the turn: the answer is the message of the next one.

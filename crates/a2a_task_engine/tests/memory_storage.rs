@@ -189,11 +189,18 @@ fn claims_are_bounded_in_number() {
     let tasks = Tasks::new(MemoryLimits { max_claims: 160, ..MemoryLimits::default() });
     let claim = |number: u64| {
         let (message_id, expires) = (number.to_string().into(), at(1_000_000));
-        let claim = Claim { message_id, digest: [0; 32], task: id(number), now: at(number), expires };
+        let claim = Claim {
+            message_id,
+            digest: [0; 32],
+            task: id(number),
+            replica: ReplicaId::from_u128(1),
+            now: at(number),
+            expires,
+        };
         block_on(tasks.storage.claim(&tasks.scope, claim)).unwrap()
     };
     assert!((0..1000).all(|number| claim(number) == Claimed::New));
-    assert_eq!(claim(999), Claimed::Task(id(999)), "the newest is known");
+    assert_eq!(claim(999), Claimed::Task { id: id(999), by: None }, "the newest is known");
     let known = (0..1000).rev().filter(|number| claim(*number) != Claimed::New).count();
     assert!((1..=160).contains(&known), "{known} are known");
 }

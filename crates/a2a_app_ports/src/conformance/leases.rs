@@ -6,11 +6,11 @@ use a2a_protocol_core::TaskState;
 use futures::future::join_all;
 
 use super::tasks::{REPLICA, assert_conflict, chunk, created, good, id, said, scope, status};
-use crate::{Lease, ReplicaId, Scope, Storage, StorageError, Taken, TaskId};
+use crate::{Holder, Lease, ReplicaId, Scope, Storage, StorageError, Taken, TaskId};
 
 const OTHER: ReplicaId = ReplicaId::from_u128(2);
 /// Longer than any case takes.
-const LONG: Duration = Duration::from_secs(3600);
+pub(super) const LONG: Duration = Duration::from_secs(3600);
 
 async fn running(storage: &impl Storage, number: u64) -> (Scope, TaskId, Lease) {
     let scope = scope("agent");
@@ -155,4 +155,35 @@ pub(super) async fn leases_belong_to_their_scope(storage: &impl Storage) {
     assert_eq!(taken(storage, &stranger, id, OTHER).await, Taken::Over);
     assert_eq!(taken(storage, &own, id, OTHER).await, Taken::By(REPLICA), "nothing has changed");
     assert_eq!(taken(storage, &own, super::tasks::id(9), OTHER).await, Taken::Over, "no such task");
+}
+
+pub(super) async fn a_task_that_nobody_has_is_found_once_its_log_grows(storage: &impl Storage) {
+    for (number, pause) in [(1, TaskState::InputRequired), (2, TaskState::AuthRequired)] {
+        let (scope, id, its) = running(storage, number).await;
+        good(storage.append(&scope, id, 1, vec![status(2, pause)], Some(its)).await);
+        assert!(good(storage.release(&scope, id, its, 2).await));
+        assert_eq!(orphans(storage).await, [], "it waits for its caller");
+        good(storage.append(&scope, id, 2, vec![said(3, "Here.")], None).await);
+        assert_eq!(orphans(storage).await, [(scope.clone(), id)], "who said it may be lost");
+        let (second, orphaned) = lease(taken(storage, &scope, id, REPLICA).await);
+        assert!(!orphaned, "nobody ran it");
+        assert_eq!(orphans(storage).await, []);
+        good(storage.append(&scope, id, 3, vec![status(4, TaskState::Completed)], Some(second)).await);
+    }
+    assert_eq!(orphans(storage).await, []);
+}
+
+pub(super) async fn a_snapshot_says_who_runs_the_task(storage: &impl Storage) {
+    let (scope, id, lease) = running(storage, 1).await;
+    let holder = async || good(storage.snapshot(&scope, id).await).map(|snapshot| snapshot.holder);
+    assert_eq!(holder().await, Some(Holder::Present(REPLICA)));
+    assert!(good(storage.release(&scope, id, lease, 1).await));
+    assert_eq!(holder().await, Some(Holder::Nobody));
+    good(storage.join(OTHER, LONG).await);
+    taken(storage, &scope, id, OTHER).await;
+    assert_eq!(holder().await, Some(Holder::Present(OTHER)));
+    good(storage.leave(OTHER).await);
+    assert_eq!(holder().await, Some(Holder::Lost));
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Canceled)], None).await);
+    assert_eq!(holder().await, Some(Holder::Nobody), "it has ended");
 }

@@ -2,8 +2,11 @@
 
 use a2a_protocol_core::{AuthenticationInfo, ProtocolVersion, TaskPushNotificationConfig, TaskState};
 
-use super::tasks::{REPLICA, at, created, good, id, scope, status};
-use crate::{PushConfigKey, PushConfigRow, PushFailure, Revision, Scope, Storage, StorageError, TaskId};
+use super::{
+    leases::LONG,
+    tasks::{REPLICA, at, created, good, id, scope, status},
+};
+use crate::{PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Storage, StorageError, TaskId};
 
 fn row(name: &str, millis: u64, cursor: Revision) -> PushConfigRow {
     let mut config = TaskPushNotificationConfig::default();
@@ -255,4 +258,30 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
     good(storage.append(&own, id(0), 1, vec![status(2, TaskState::Completed)], None).await);
     let names: Vec<_> = pending(storage, "agent").await.into_iter().map(|key| (key.task, key.id)).collect();
     assert_eq!(names, ["also behind", "behind", "told"].map(|name| (id(0), name.into())));
+}
+
+pub(super) async fn one_replica_at_a_time_tells_webhooks(storage: &impl Storage) {
+    let (scope, other) = (scope("agent"), ReplicaId::from_u128(2));
+    for replica in [REPLICA, other] {
+        good(storage.join(replica, LONG).await);
+    }
+    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0))), REPLICA).await);
+    assert!(good(storage.take_pushes(&scope, id(1), REPLICA).await));
+    assert!(good(storage.take_pushes(&scope, id(1), REPLICA).await), "it does already");
+    assert!(!good(storage.take_pushes(&scope, id(1), other).await));
+    assert_eq!(pending(storage, "agent").await, [], "somebody sees to it");
+    good(storage.append(&scope, id(1), 1, vec![status(2, TaskState::Completed)], None).await);
+    assert!(!good(storage.release_pushes(&scope, id(1), REPLICA, 1).await), "there is more");
+    assert!(good(storage.release_pushes(&scope, id(1), other, 1).await), "it does not tell them");
+    assert!(!good(storage.take_pushes(&scope, id(1), other).await));
+    assert!(good(storage.release_pushes(&scope, id(1), REPLICA, 2).await));
+    assert_eq!(pending(storage, "agent").await, [key(&scope, id(1), "one")]);
+    assert!(good(storage.take_pushes(&scope, id(1), other).await));
+    good(storage.leave(other).await);
+    assert_eq!(pending(storage, "agent").await, [key(&scope, id(1), "one")], "who told it is lost");
+    assert!(good(storage.take_pushes(&scope, id(1), REPLICA).await));
+    let stranger = Scope { owner: Some("stranger".into()), ..scope.clone() };
+    assert!(!good(storage.take_pushes(&stranger, id(1), REPLICA).await), "it has no such task");
+    assert!(good(storage.release_pushes(&stranger, id(1), REPLICA, 9).await));
+    assert!(!good(storage.take_pushes(&scope, id(1), other).await), "nothing has changed");
 }

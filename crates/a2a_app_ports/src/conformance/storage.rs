@@ -63,6 +63,7 @@ cases! {
     claims::only_the_claimant_settles,
     claims::claims_belong_to_their_scope,
     claims::one_of_many_claims_at_once_is_the_first,
+    claims::a_claim_says_whether_its_claimant_is_lost,
     leases::a_created_task_is_its_creators_to_run,
     leases::a_lease_ends_with_its_task,
     leases::a_lease_that_is_given_back_can_be_taken,
@@ -72,6 +73,8 @@ cases! {
     leases::of_many_who_take_over_one_does,
     leases::what_a_lost_replica_appends_is_refused,
     leases::leases_belong_to_their_scope,
+    leases::a_task_that_nobody_has_is_found_once_its_log_grows,
+    leases::a_snapshot_says_who_runs_the_task,
     pushes::a_push_config_is_read_back_and_replaced,
     pushes::push_configs_come_in_pages_by_id,
     pushes::a_deleted_push_config_is_gone,
@@ -81,6 +84,7 @@ cases! {
     pushes::a_task_has_no_more_push_configs_than_it_may,
     pushes::a_push_failure_is_noted_on_what_failed,
     pushes::push_configs_behind_their_logs_are_pending,
+    pushes::one_replica_at_a_time_tells_webhooks,
 }
 
 /// Runs all cases, each against a storage of its own, which `make` makes empty.

@@ -103,9 +103,14 @@ pub(super) fn assert_conflict(result: Result<Revision, StorageError>, revision: 
 /// Checks that a task is exactly what these events make of it, however it is read.
 pub(super) async fn assert_log(storage: &impl TaskStorage, scope: &Scope, id: TaskId, log: &[Event]) {
     let revision = log.len() as Revision;
-    let expected = Snapshot { revision, skill: "skill".into(), task: Arc::new(fold(id, log)), has_push_configs: false };
-    assert_eq!(good(storage.snapshot(scope, id).await), Some(expected.clone()), "the snapshot");
-    assert_eq!(good(storage.snapshot_at(scope, id, revision).await), Some(expected), "the snapshot of the end");
+    let task = Arc::new(fold(id, log));
+    let expected = |found: Option<Snapshot>, what: &str| {
+        let Some(Snapshot { holder, .. }) = found else { panic!("{what} is not there") };
+        let (skill, task, has_push_configs) = ("skill".into(), task.clone(), false);
+        assert_eq!(found, Some(Snapshot { revision, skill, task, has_push_configs, holder }), "{what}");
+    };
+    expected(good(storage.snapshot(scope, id).await), "the snapshot");
+    expected(good(storage.snapshot_at(scope, id, revision).await), "the snapshot of the end");
     assert_eq!(good(storage.events(scope, id, 0, usize::MAX).await).as_deref(), Some(log), "the events");
     assert_eq!(good(storage.snapshot_at(scope, id, revision + 1).await), None, "the snapshot of what is to come");
 }

@@ -49,6 +49,18 @@ impl Lease {
     }
 }
 
+/// Who has the lease of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// Nobody: the task has ended, or waits for its caller.
+    #[default]
+    Nobody,
+    /// A replica that has been heard of.
+    Present(ReplicaId),
+    /// A replica that was lost, or left the task as it was.
+    Lost,
+}
+
 /// How taking a lease went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {

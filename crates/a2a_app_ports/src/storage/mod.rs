@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use a2a_protocol_core::{Event, FoldError, Message, Task, TaskState, Timestamp};
 
 use crate::BoxFuture;
-pub use lease::{Lease, ReplicaId, Taken};
+pub use lease::{Holder, Lease, ReplicaId, Taken};
 pub use push::{PushConfigKey, PushConfigRow, PushFailure};
 pub use task_id::{NotATaskId, TaskId};
 
@@ -39,6 +39,8 @@ pub struct Snapshot {
     /// Whether the task has push configurations, so that whoever appends to its log has to see that
     /// they are told. Not a matter of the revision: it is as of now.
     pub has_push_configs: bool,
+    /// Who runs the task; as of now, too.
+    pub holder: Holder,
 }
 
 /// A place in a list: after the task of this status time and id.
@@ -83,8 +85,10 @@ pub struct Claim {
     pub message_id: Box<str>,
     /// A digest of what the request says; a repeat says the same.
     pub digest: [u8; 32],
-    /// The task that the message is to create.
+    /// The task that the message is to create, or is for.
     pub task: TaskId,
+    /// Who claims it.
+    pub replica: ReplicaId,
     /// Now.
     pub now: Timestamp,
     /// When the claim may be forgotten.
@@ -96,8 +100,13 @@ pub struct Claim {
 pub enum Claimed {
     /// It is the first of its id.
     New,
-    /// The id is claimed for this task, which may be yet to come.
-    Task(TaskId),
+    /// The id is claimed for a task, which may be yet to come.
+    Task {
+        /// The task.
+        id: TaskId,
+        /// Who has claimed it, unless that replica is lost by now.
+        by: Option<ReplicaId>,
+    },
     /// The id was answered by this message.
     Message(Arc<Message>),
     /// The id is claimed for a request that says something else.
@@ -335,7 +344,8 @@ pub trait FleetStorage: Send + Sync {
         seen: Revision,
     ) -> BoxFuture<'a, Result<bool, StorageError>>;
 
-    /// Tasks of an agent that lost replicas ran, or that were left, at most `limit` of them.
+    /// Tasks of an agent that somebody is to take, at most `limit` of them: lost replicas ran them, or
+    /// they were left, or nobody has them although their logs have grown since they were given back.
     ///
     /// # Errors
     /// Only `Failed`.
@@ -381,9 +391,34 @@ pub trait FleetStorage: Send + Sync {
         failure: PushFailure,
     ) -> BoxFuture<'a, Result<(), StorageError>>;
 
-    /// The push configurations of an agent's tasks that have events to be told and were not given
-    /// up, at most `limit` of them: those after `after` in an order of the storage's own, which does
-    /// not change. For a start after a crash.
+    /// Has a replica tell the webhooks of a task, which has joined, unless another one does that has
+    /// been heard of: whether it is to.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn take_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<bool, StorageError>>;
+
+    /// Has a replica tell the webhooks of a task no more. `false`, and nothing changes, when it tells
+    /// them and the log has grown beyond `seen`.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn release_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>>;
+
+    /// The push configurations of an agent's tasks that have events to be told, were not given up,
+    /// and are told by no replica that has been heard of, at most `limit` of them: those after
+    /// `after` in an order of the storage's own, which does not change.
     ///
     /// # Errors
     /// Only `Failed`.

@@ -33,10 +33,11 @@ impl Shared {
             let busy = watching.as_ref().is_some_and(|live| live.is_busy(live.id() == id));
             let now = self.host.clock.now();
             let expires = now.plus(self.options.claim_time);
-            let claim = Claim { message_id: (&*message_id).into(), digest, task: id, now, expires };
+            let claim =
+                Claim { message_id: (&*message_id).into(), digest, task: id, replica: self.replica, now, expires };
             let first = match self.storage.claim(&scope, claim).await.map_err(failed)? {
                 Claimed::New => break,
-                Claimed::Task(first) => first,
+                Claimed::Task { id: first, .. } => first,
                 Claimed::Message(answer) => return Ok(Accepted::Answered(answer)),
                 Claimed::OtherContent => {
                     return Err(Error::invalid("message.messageId", "was used for a message that says something else"));

@@ -6,10 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use a2a_app_ports::{Claim, Claimed, Scope, TaskId};
+use a2a_app_ports::{Claim, Claimed, ReplicaId, Scope, TaskId};
 use a2a_protocol_core::{Message, Timestamp};
 
-use super::lock;
+use super::{leases::Replicas, lock};
 
 const SHARDS: usize = 16;
 /// How many expired claims one call forgets at most: more than it adds, so that a backlog shrinks.
@@ -38,6 +38,7 @@ struct Known {
     digest: [u8; 32],
     expires: Timestamp,
     task: TaskId,
+    replica: ReplicaId,
     /// The answer without the task.
     answer: Option<Arc<Message>>,
 }
@@ -52,14 +53,14 @@ impl Claims {
         }
     }
 
-    pub(super) fn claim(&self, scope: &Scope, claim: Claim) -> Claimed {
-        let Claim { message_id, digest, task, now, expires } = claim;
+    pub(super) fn claim(&self, scope: &Scope, claim: Claim, replicas: &Replicas) -> Claimed {
+        let Claim { message_id, digest, task, replica, now, expires } = claim;
         let key = Arc::new((scope.clone(), message_id));
         let mut shard = self.shard(&key);
         shard.forget_expired(now);
         match shard.claims.entry(key.clone()) {
             Entry::Occupied(known) if known.get().expires > now => {
-                return known.get().claimed_again(&digest);
+                return known.get().claimed_again(&digest, replicas);
             }
             Entry::Occupied(expired) => {
                 // Taken out for its key, by which `made` tells the two claims apart.
@@ -71,7 +72,7 @@ impl Claims {
             shard.forget_oldest();
         }
         shard.made.push_back((expires, key.clone()));
-        shard.claims.insert(key, Known { digest, expires, task, answer: None });
+        shard.claims.insert(key, Known { digest, expires, task, replica, answer: None });
         Claimed::New
     }
 
@@ -94,11 +95,14 @@ impl Claims {
 }
 
 impl Known {
-    fn claimed_again(&self, digest: &[u8; 32]) -> Claimed {
+    fn claimed_again(&self, digest: &[u8; 32], replicas: &Replicas) -> Claimed {
         match &self.answer {
             _ if self.digest != *digest => Claimed::OtherContent,
             Some(message) => Claimed::Message(message.clone()),
-            None => Claimed::Task(self.task),
+            None => {
+                let by = Some(self.replica).filter(|replica| replicas.is_present(*replica));
+                Claimed::Task { id: self.task, by }
+            }
         }
     }
 }

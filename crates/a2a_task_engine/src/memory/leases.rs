@@ -1,8 +1,12 @@
 //! Which replica runs which task.
 
-use std::{collections::HashSet, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Mutex,
+    time::Duration,
+};
 
-use a2a_app_ports::{Lease, ReplicaId, Revision, Scope, Taken, TaskId};
+use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, Taken, TaskId};
 
 use super::{MemoryStorage, lock};
 
@@ -16,6 +20,8 @@ struct Known {
     present: HashSet<ReplicaId>,
     /// Those that may have left tasks behind.
     lost: HashSet<ReplicaId>,
+    /// Tasks that nobody has and whose logs have grown since they were given back.
+    waiting: BTreeSet<TaskId>,
 }
 
 impl Replicas {
@@ -44,7 +50,26 @@ impl Replicas {
         }
     }
 
-    fn is_present(&self, replica: ReplicaId) -> bool {
+    /// Notes whether a task waits for somebody to take it; called while the task is held.
+    pub(super) fn note(&self, task: TaskId, waits: bool) {
+        let waiting = &mut lock(&self.0).waiting;
+        if waits {
+            waiting.insert(task);
+        } else {
+            waiting.remove(&task);
+        }
+    }
+
+    /// Who runs a task, as it is told to others.
+    pub(super) fn holder(&self, holder: Option<ReplicaId>) -> Holder {
+        match holder {
+            None => Holder::Nobody,
+            Some(replica) if self.is_present(replica) => Holder::Present(replica),
+            Some(_) => Holder::Lost,
+        }
+    }
+
+    pub(super) fn is_present(&self, replica: ReplicaId) -> bool {
         lock(&self.0).present.contains(&replica)
     }
 }
@@ -56,10 +81,14 @@ impl MemoryStorage {
         if kept.has_ended() || kept.is_gone() {
             return Taken::Over;
         }
-        let holder = kept.holder();
-        match holder {
-            Some(holder) if self.replicas.is_present(holder) => Taken::By(holder),
-            _ => Taken::Lease { lease: kept.take(replica), orphaned: holder.is_some() },
+        match self.replicas.holder(kept.holder()) {
+            Holder::Present(holder) => Taken::By(holder),
+            holder => {
+                if holder == Holder::Nobody {
+                    self.replicas.note(id, false);
+                }
+                Taken::Lease { lease: kept.take(replica), orphaned: holder == Holder::Lost }
+            }
         }
     }
 
@@ -68,11 +97,20 @@ impl MemoryStorage {
     }
 
     pub(super) fn orphans_now(&self, agent: &str, limit: usize) -> Vec<(Scope, TaskId)> {
-        let mut lost = lock(&self.replicas.0).lost.clone();
+        let (mut lost, waiting) = {
+            let known = lock(&self.replicas.0);
+            (known.lost.clone(), known.waiting.clone())
+        };
+        let mut orphans: Vec<_> = waiting
+            .into_iter()
+            .filter_map(|id| Some((self.shards.find(id)?.owner.scope.clone(), id)))
+            .filter(|(scope, _)| *scope.agent == *agent)
+            .take(limit)
+            .collect();
         if lost.is_empty() {
-            return Vec::new();
+            return orphans;
         }
-        let (mut orphans, mut missed) = (Vec::new(), HashSet::new());
+        let mut missed = HashSet::new();
         self.shards.for_each(|id, record| {
             let Some(holder) = record.kept().holder().filter(|holder| lost.contains(holder)) else { return };
             missed.insert(holder);

@@ -166,6 +166,9 @@ impl MemoryStorage {
         let mut kept = record.kept();
         let (before, bytes) = (Row::new(id, kept.status(), 0), kept.bytes());
         let revision = kept.append(expected, events, lease)?;
+        if lease.is_none() && kept.holder().is_none() {
+            self.replicas.note(id, !kept.has_ended());
+        }
         if !before.is_current(kept.status()) {
             record.owner.index.replace(&before, Row::new(id, kept.status(), 0));
             if kept.has_ended() {
@@ -281,7 +284,7 @@ impl TaskStorage for MemoryStorage {
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
-        Box::pin(async move { Ok(self.find(scope, id).map(|record| record.kept().snapshot())) })
+        Box::pin(async move { Ok(self.find(scope, id).map(|record| record.kept().snapshot(&self.replicas))) })
     }
 
     fn snapshot_at<'a>(
@@ -294,9 +297,9 @@ impl TaskStorage for MemoryStorage {
             let Some(record) = self.find(scope, id) else { return Ok(None) };
             let kept = record.kept();
             if kept.revision() == revision {
-                return Ok(Some(kept.snapshot()));
+                return Ok(Some(kept.snapshot(&self.replicas)));
             }
-            let beginning = kept.beginning(revision);
+            let beginning = kept.beginning(revision, &self.replicas);
             drop(kept);
             Ok(beginning.and_then(Beginning::fold))
         })
@@ -317,7 +320,7 @@ impl TaskStorage for MemoryStorage {
     }
 
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>> {
-        Box::pin(async move { Ok(self.claims.claim(scope, claim)) })
+        Box::pin(async move { Ok(self.claims.claim(scope, claim, &self.replicas)) })
     }
 
     fn settle<'a>(
@@ -456,6 +459,25 @@ impl FleetStorage for MemoryStorage {
             self.change_push_now(key, created, |row| row.failure = Some(failure));
             Ok(())
         })
+    }
+
+    fn take_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        Box::pin(async move { Ok(self.take_pushes_now(scope, task, replica)) })
+    }
+
+    fn release_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        Box::pin(async move { Ok(self.release_pushes_now(scope, task, replica, seen)) })
     }
 
     fn pending_pushes<'a>(

@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, atomic::Ordering::Relaxed},
 };
 
-use a2a_app_ports::{PushConfigKey, PushConfigRow, Scope, StorageError, TaskId};
+use a2a_app_ports::{PushConfigKey, PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::Timestamp;
 
 use super::{MemoryStorage, lock, record::Kept, size};
@@ -14,26 +14,30 @@ use super::{MemoryStorage, lock, record::Kept, size};
 /// So many tasks are looked through at once for what is pending.
 const LOOKED_THROUGH_AT_ONCE: usize = 256;
 
-/// The configurations of a task, by id.
+/// The configurations of a task, and who tells them.
 #[derive(Debug, Default)]
-pub(super) struct Pushes(BTreeMap<Box<str>, PushConfigRow>);
+pub(super) struct Pushes {
+    /// By id.
+    rows: BTreeMap<Box<str>, PushConfigRow>,
+    teller: Option<ReplicaId>,
+}
 
 impl Pushes {
     pub(super) fn put(&mut self, row: PushConfigRow) {
-        self.0.insert(row.id().into(), row);
+        self.rows.insert(row.id().into(), row);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.0.values().map(size::of_push).sum()
+        self.rows.values().map(size::of_push).sum()
     }
 
     fn after(&self, after: Option<&str>) -> impl Iterator<Item = &PushConfigRow> {
         let from = after.map_or(Unbounded, Excluded);
-        self.0.range::<str, _>((from, Unbounded)).map(|(_, row)| row)
+        self.rows.range::<str, _>((from, Unbounded)).map(|(_, row)| row)
     }
 }
 
@@ -71,9 +75,9 @@ impl MemoryStorage {
         if kept.is_gone() {
             return Err(StorageError::NotFound);
         }
-        match kept.pushes().and_then(|pushes| pushes.0.get(row.id())) {
+        match kept.pushes().and_then(|pushes| pushes.rows.get(row.id())) {
             Some(known) => row = row.in_place_of(known),
-            None if kept.pushes().map_or(0, |pushes| pushes.0.len()) >= most => return Err(StorageError::Full),
+            None if kept.pushes().map_or(0, |pushes| pushes.rows.len()) >= most => return Err(StorageError::Full),
             None => {}
         }
         self.change_pushes(task, &mut kept, |pushes| pushes.put(row));
@@ -83,7 +87,7 @@ impl MemoryStorage {
     }
 
     pub(super) fn push_now(&self, scope: &Scope, task: TaskId, id: &str) -> Option<PushConfigRow> {
-        self.find(scope, task)?.kept().pushes()?.0.get(id).cloned()
+        self.find(scope, task)?.kept().pushes()?.rows.get(id).cloned()
     }
 
     pub(super) fn pushes_now(
@@ -102,7 +106,7 @@ impl MemoryStorage {
         let Some(record) = self.find(scope, task) else { return };
         let mut kept = record.kept();
         if kept.pushes().is_some() {
-            self.change_pushes(task, &mut kept, |pushes| drop(pushes.0.remove(id)));
+            self.change_pushes(task, &mut kept, |pushes| drop(pushes.rows.remove(id)));
         }
     }
 
@@ -117,7 +121,7 @@ impl MemoryStorage {
         let mut kept = record.kept();
         if kept.pushes().is_some() {
             self.change_pushes(key.task, &mut kept, |pushes| {
-                if let Some(row) = pushes.0.get_mut(&key.id).filter(|row| row.created == created) {
+                if let Some(row) = pushes.rows.get_mut(&key.id).filter(|row| row.created == created) {
                     change(row);
                 }
             });
@@ -149,6 +153,10 @@ impl MemoryStorage {
                     continue;
                 };
                 let kept = record.kept();
+                if kept.pushes().and_then(|pushes| pushes.teller).is_some_and(|teller| self.replicas.is_present(teller))
+                {
+                    continue;
+                }
                 let after = after.filter(|after| after.task == task).map(|after| &*after.id);
                 let rows = kept.pushes().into_iter().flat_map(|pushes| pushes.after(after));
                 let behind = rows.filter(|row| row.failure.is_none() && row.cursor < kept.revision());
@@ -161,5 +169,31 @@ impl MemoryStorage {
             }
         }
         pending
+    }
+}
+
+impl MemoryStorage {
+    pub(super) fn take_pushes_now(&self, scope: &Scope, task: TaskId, replica: ReplicaId) -> bool {
+        let Some(record) = self.find(scope, task) else { return false };
+        let mut kept = record.kept();
+        let Some(pushes) = kept.pushes() else { return true };
+        let takes = pushes.teller.is_none_or(|teller| teller == replica || !self.replicas.is_present(teller));
+        if takes {
+            kept.change_pushes(|pushes| pushes.teller = Some(replica));
+        }
+        takes
+    }
+
+    pub(super) fn release_pushes_now(&self, scope: &Scope, task: TaskId, replica: ReplicaId, seen: Revision) -> bool {
+        let Some(record) = self.find(scope, task) else { return true };
+        let mut kept = record.kept();
+        let tells = kept.pushes().is_some_and(|pushes| pushes.teller == Some(replica));
+        if tells && kept.revision() > seen {
+            return false;
+        }
+        if tells {
+            kept.change_pushes(|pushes| pushes.teller = None);
+        }
+        true
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use a2a_app_ports::{Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
 
-use super::{lock, pushes::Pushes, scopes::ScopeTasks, size};
+use super::{leases::Replicas, lock, pushes::Pushes, scopes::ScopeTasks, size};
 
 /// What a record costs besides its task and events: itself, its place in its shard, its row, its
 /// place among the ended; in bytes.
@@ -193,20 +193,26 @@ impl Kept {
         self.task.clone()
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self, replicas: &Replicas) -> Snapshot {
         Snapshot {
             revision: self.revision,
             skill: self.skill.clone(),
             task: self.task.clone(),
             has_push_configs: self.pushes.is_some(),
+            holder: replicas.holder(self.holder),
         }
     }
 
     /// What a snapshot of an earlier revision is folded from.
-    pub(super) fn beginning(&self, revision: Revision) -> Option<Beginning> {
+    pub(super) fn beginning(&self, revision: Revision, replicas: &Replicas) -> Option<Beginning> {
         let first = self.events.get(..usize::try_from(revision).ok()?)?;
         let has_push_configs = self.pushes.is_some();
-        Some(Beginning { id: self.task.id.clone(), events: first.to_vec(), has_push_configs })
+        Some(Beginning {
+            id: self.task.id.clone(),
+            events: first.to_vec(),
+            has_push_configs,
+            holder: replicas.holder(self.holder),
+        })
     }
 
     /// The events after a revision, as long as none of them is dropped.
@@ -224,12 +230,13 @@ pub(super) struct Beginning {
     id: Arc<str>,
     events: Vec<Event>,
     has_push_configs: bool,
+    holder: Holder,
 }
 
 impl Beginning {
     /// The task that they make.
     pub(super) fn fold(self) -> Option<Snapshot> {
-        let Self { id, events, has_push_configs } = self;
+        let Self { id, events, has_push_configs, holder } = self;
         let (first, rest) = events.split_first()?;
         let EventKind::Created { skill, .. } = &first.kind else { return None };
         let mut task = log::begin(id, first).ok()?;
@@ -239,6 +246,7 @@ impl Beginning {
             skill: skill.clone(),
             task: Arc::new(task),
             has_push_configs,
+            holder,
         })
     }
 }

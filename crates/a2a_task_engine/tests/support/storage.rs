@@ -238,6 +238,25 @@ impl FleetStorage for TestStorage {
         self.write(Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
     }
 
+    fn take_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        self.write(Box::pin(async move { self.memory.take_pushes(scope, task, replica).await }))
+    }
+
+    fn release_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        self.write(Box::pin(async move { self.memory.release_pushes(scope, task, replica, seen).await }))
+    }
+
     fn pending_pushes<'a>(
         &'a self,
         agent: &'a str,
