@@ -418,14 +418,14 @@ async fn the_next_engine_goes_on_where_the_last_one_was() {
 
         let (second, process) = start();
         webhooks.release(hook);
-        second.resume_pushes().await.unwrap();
+        second.resume().await.unwrap();
         idle(&second).await;
         assert_eq!(webhooks.taken(hook), everything, "none skipped");
         process.kill();
 
         // A webhook that has been told everything is known to the next engine all the same.
         let (third, _) = start();
-        third.resume_pushes().await.unwrap();
+        third.resume().await.unwrap();
         task(third.send_message(plain(), follow_up(&begun.id, "m2", "end")).await);
         idle(&third).await;
         assert_eq!(webhooks.taken(hook)[4..], ["working", "end", "completed"]);
@@ -758,7 +758,7 @@ async fn callers_of_the_old_version_are_told_the_task_as_it_is_in_their_dialect(
     setting.send(follow_up(&begun.id, "m2", "end")).await;
     idle(&setting.engine).await;
     let row = &rows(&*setting.storage, &begun).await[0];
-    assert_eq!((row.version, row.cursor), (ProtocolVersion::V0_3, 8));
+    assert_eq!((row.version, row.cursor), (ProtocolVersion::V0_3, 9));
     let tries = [setting.webhooks.tries(HOOK), setting.webhooks.tries(OTHER)].concat();
     let mut told = Vec::new();
     for notice in &tries {

@@ -81,11 +81,13 @@ impl Assembly {
         let (mut service, engine) = match service {
             Some(service) => (service, None),
             None => {
+                // Nothing can be left in a storage that is made here.
+                let resumes = storage.is_some();
                 let storage = storage.unwrap_or_else(|| Arc::new(MemoryStorage::new()));
                 let spawner = host.spawner.clone();
                 let engine = Engine::new(card.clone(), skills, storage, push, host, options);
-                if pushes {
-                    spawner.spawn(Box::pin(resume_pushes(engine.clone())));
+                if resumes {
+                    spawner.spawn(Box::pin(resume(engine.clone())));
                 }
                 (Arc::new(engine.clone()) as Arc<dyn AgentService>, Some(engine))
             }
@@ -104,9 +106,9 @@ impl Assembly {
     }
 }
 
-async fn resume_pushes(engine: Engine) {
-    if let Err(error) = engine.resume_pushes().await {
-        tracing::error!(%error, cause = error.cause(), "cannot take up the push notifications of before");
+async fn resume(engine: Engine) {
+    if let Err(error) = engine.resume().await {
+        tracing::error!(%error, cause = error.cause(), "cannot take up yet what was left before");
     }
 }
 

@@ -7,8 +7,11 @@ use a2a_http_server::{HttpServer, native};
 use a2a_task_engine::Engine;
 use tokio::{
     net::TcpListener,
-    time::{Instant, timeout_at},
+    time::{Duration, Instant, timeout, timeout_at},
 };
+
+/// For so long a storage is waited for at the end.
+const LEAVE_TIME: Duration = Duration::from_secs(5);
 
 /// An agent that listens and is about to be served.
 #[derive(Debug)]
@@ -68,6 +71,10 @@ impl Serving {
         // Handlers whose callers have gone may still be at work.
         if let (Some(deadline), Some(engine)) = (deadline, engine) {
             let _ = timeout_at(deadline, engine.idle()).await;
+            // What still runs is left to other replicas, or to the next start.
+            if let Ok(Err(error)) = timeout(LEAVE_TIME, engine.leave()).await {
+                tracing::warn!(%error, cause = error.cause(), "cannot hand back what still runs");
+            }
         }
     }
 }

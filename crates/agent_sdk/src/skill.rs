@@ -12,15 +12,16 @@ pub struct Skill {
     pub(crate) card: AgentSkill,
     answers: Answers,
     time_limit: Option<Duration>,
+    rerunnable: bool,
 }
 
 impl Skill {
     /// A skill with an id, by which messages may choose it (`metadata.skillId`), and a name. It
-    /// answers tasks and has no time limit.
+    /// answers tasks, has no time limit and may not be run again.
     pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
         let mut card = AgentSkill::new(id, name);
         card.description = card.name.clone();
-        Self { card, answers: Answers::default(), time_limit: None }
+        Self { card, answers: Answers::default(), time_limit: None, rerunnable: false }
     }
 
     /// What it does; the name otherwise.
@@ -80,8 +81,21 @@ impl Skill {
         self
     }
 
+    /// When the process that runs it is lost, a message may be given to the handler once more, by
+    /// another replica or after the next start; the handler sees
+    /// [`Turn::attempt`](a2a_app_ports::Turn::attempt) and what it noted by
+    /// [`TaskUpdater::checkpoint`](a2a_app_ports::TaskUpdater::checkpoint). Otherwise the task is failed.
+    #[must_use]
+    pub fn rerunnable(mut self) -> Self {
+        self.rerunnable = true;
+        self
+    }
+
     pub(crate) fn handled_by(&self, handler: impl MessageHandler) -> engine::Skill {
-        let skill = engine::Skill::new(self.card.id.as_str(), handler).answers(self.answers);
+        let mut skill = engine::Skill::new(self.card.id.as_str(), handler).answers(self.answers);
+        if self.rerunnable {
+            skill = skill.rerunnable();
+        }
         match self.time_limit {
             Some(limit) => skill.time_limit(limit),
             None => skill,

@@ -44,8 +44,8 @@ async fn orphans(storage: &impl Storage) -> Vec<(Scope, TaskId)> {
 pub(super) async fn a_created_task_is_its_creators_to_run(storage: &impl Storage) {
     let (scope, id, lease) = running(storage, 1).await;
     good(storage.join(OTHER, LONG).await);
-    assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::By(REPLICA));
-    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(REPLICA), "one run at a time");
+    assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::By(lease));
+    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(lease), "one run at a time");
     assert_eq!(good(storage.append(&scope, id, 1, vec![status(2, TaskState::Working)], Some(lease)).await), 2);
     // What a caller says needs no lease.
     assert_eq!(good(storage.append(&scope, id, 2, vec![said(3, "More.")], None).await), 3);
@@ -78,7 +78,7 @@ pub(super) async fn a_lease_that_is_given_back_can_be_taken(storage: &impl Stora
     assert_fenced(storage.append(&scope, id, 3, vec![status(4, TaskState::Working)], Some(first)).await);
     // Late, the first one gives nothing back that is not its own.
     assert!(good(storage.release(&scope, id, first, 9).await));
-    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(OTHER));
+    assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(second));
 }
 
 pub(super) async fn a_lease_is_not_given_back_over_what_was_not_seen(storage: &impl Storage) {
@@ -153,7 +153,7 @@ pub(super) async fn leases_belong_to_their_scope(storage: &impl Storage) {
     good(storage.join(OTHER, LONG).await);
     assert!(good(storage.release(&stranger, id, lease, 1).await), "it has none");
     assert_eq!(taken(storage, &stranger, id, OTHER).await, Taken::Over);
-    assert_eq!(taken(storage, &own, id, OTHER).await, Taken::By(REPLICA), "nothing has changed");
+    assert_eq!(taken(storage, &own, id, OTHER).await, Taken::By(lease), "nothing has changed");
     assert_eq!(taken(storage, &own, super::tasks::id(9), OTHER).await, Taken::Over, "no such task");
 }
 

@@ -71,8 +71,9 @@ pub enum Taken {
         /// Whether a replica ran it that was lost, or left it as it was.
         orphaned: bool,
     },
-    /// This replica runs it, which has been heard of.
-    By(ReplicaId),
+    /// It is run under this lease, by a replica that has been heard of; the taker itself among them,
+    /// should it not know.
+    By(Lease),
     /// It has ended, or is not there.
     Over,
 }

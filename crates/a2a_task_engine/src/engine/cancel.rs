@@ -2,10 +2,17 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{CallContext, Reply, StorageError, TaskId};
-use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, TaskState};
+use a2a_app_ports::{CallContext, Reply, Revision, Scope, StorageError, TaskId};
+use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, Message, Part, Role, TaskState};
 
-use super::{Shared, drive::Whole, failed};
+use super::{
+    Shared,
+    drive::Whole,
+    failed,
+    live::Live,
+    membership::{Acquired, Held},
+    slot::News,
+};
 
 impl Shared {
     /// Stops a task and returns once it has ended. Cancellations at the same time join; a task that
@@ -17,12 +24,13 @@ impl Shared {
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
         let id: TaskId = request.id.parse().map_err(|_| Error::task_not_found(&request.id))?;
+        self.attend();
         let live = self.live.enter(id);
         let mut asked = false;
         loop {
-            let (_, snapshot) = self.find(&scope, &request.id).await?;
+            let (_, snapshot) = self.find_settled(&scope, &request.id).await?;
             let state = &snapshot.task.status.state;
-            self.observe(&live, &snapshot);
+            self.observe(&live, &scope, &snapshot);
             if asked && *state == TaskState::Canceled {
                 return Ok(Reply::Task(snapshot.task));
             }
@@ -30,29 +38,80 @@ impl Shared {
                 let text = format!("the task has ended as {state}");
                 return Err(Error::new(ErrorKind::TaskNotCancelable, text).with_metadata("taskId", &*request.id));
             }
-            let running = live.is_running();
-            if !(running && live.cancel.is_requested()) {
-                // Who runs the task ends it; a task that nobody runs is ended here.
-                let kind = if running { EventKind::CancelRequested } else { EventKind::status(TaskState::Canceled) };
-                let ends = (!running).then_some(&TaskState::Canceled);
-                let event = Event { time: self.host.clock.now(), kind };
-                let (engine, live, scope) = (self.clone(), live.clone(), scope.clone());
-                let steps = async move {
-                    let revision = engine.storage.append(&scope, id, snapshot.revision, vec![event], None).await?;
-                    engine.grown(&live, &scope, revision, ends.map(|state| (revision, state)));
-                    Ok(())
-                };
-                match Whole::new(self.clone(), Box::pin(steps)).await {
-                    Ok(()) => {}
-                    Err(StorageError::Conflict { .. }) => continue,
-                    Err(error) => return Err(failed(error)),
-                }
+            // Who runs the task ends it; a task that nobody runs is ended here.
+            let (engine, its, of, revision) = (self.clone(), live.clone(), scope.clone(), snapshot.revision);
+            drop(snapshot);
+            let steps = async move { engine.ask_to_stop(&its, &of, revision).await };
+            match Whole::new(self.clone(), Box::pin(steps)).await {
+                Ok(()) => {}
+                Err(StorageError::Conflict { .. }) => continue,
+                Err(error) => return Err(failed(error)),
             }
-            asked = true;
-            if running {
-                live.cancel.request();
-                live.until(|| !live.is_running()).await;
+            // Once it is asked for, whoever runs the task is waited for; before, it was not known.
+            if std::mem::replace(&mut asked, true) || live.is_running() {
+                let was_running = live.is_running();
+                live.until(|| live.slot().state.is_terminal() || (was_running && !live.is_running())).await;
             }
         }
+    }
+
+    /// Has the log say that the task is to be stopped, or, when nobody runs it, that it is.
+    async fn ask_to_stop(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        scope: &Scope,
+        revision: Revision,
+    ) -> Result<(), StorageError> {
+        if live.start() {
+            let acquired = self.acquire(live, scope).await.inspect_err(|_| live.quit())?;
+            if let Acquired::Held { held, .. } = acquired {
+                return self.end_held(live, scope, held, TaskState::Canceled, None).await;
+            }
+        }
+        if !live.cancel.is_requested() {
+            let events = vec![Event { time: self.host.clock.now(), kind: EventKind::CancelRequested }];
+            let news = News::of(revision, &events);
+            self.storage.append(scope, live.id(), revision, events, None).await?;
+            self.grown(live, scope, &news);
+            live.cancel.request();
+        }
+        Ok(())
+    }
+
+    /// Ends a task that was [acquired](Self::acquire) for that, whatever has been said meanwhile.
+    pub(super) async fn end_held(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        scope: &Scope,
+        held: Held,
+        state: TaskState,
+        text: Option<String>,
+    ) -> Result<(), StorageError> {
+        let mut revision = live.revision();
+        let ended = loop {
+            let message = text.clone().map(|text| {
+                let mut message = Message::new(self.new_id().to_string(), Role::Agent, vec![Part::text(text)]);
+                message.task_id = Some(live.id().into());
+                Arc::new(message)
+            });
+            let kind = EventKind::Status { state: state.clone(), message, metadata: None };
+            let events = vec![Event { time: self.host.clock.now(), kind }];
+            let news = News::of(revision, &events);
+            match self.storage.append(scope, live.id(), revision, events, Some(held.lease)).await {
+                Ok(_) => {
+                    self.grown(live, scope, &news);
+                    break Ok(());
+                }
+                Err(StorageError::Conflict { current }) => revision = current,
+                // It has ended meanwhile, or is another's to end.
+                Err(StorageError::Fenced | StorageError::Refused(_)) => break Ok(()),
+                Err(error) => {
+                    self.membership.put_aside(scope, live.id(), held);
+                    break Err(error);
+                }
+            }
+        };
+        live.quit();
+        ended
     }
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use a2a_app_ports::{Claim, Claimed, Revision, Scope, Snapshot, TaskId};
 use a2a_protocol_core::{Error, EventKind};
+use futures::future::select;
 use sha2::{Digest, Sha256};
 
 use super::{
     READ_AT_ONCE, Shared, failed,
     live::Live,
     send::{Accepted, Incoming, Sending},
+    tend::LOOK,
 };
 
 impl Shared {
@@ -25,19 +27,21 @@ impl Shared {
         let details = incoming.details.as_ref().map(|details| (&details.metadata, &details.accepted_output_modes));
         let said = serde_json::to_vec(&(&incoming.message, details)).map_err(Error::internal)?;
         let digest: [u8; 32] = Sha256::digest(said).into();
+        self.attend();
         let mine = Claiming::new(self.live.enter(id));
         let mut watching: Option<Arc<Live>> = None;
-        loop {
+        let present = loop {
+            let present = self.present().await.map_err(failed)?;
             let listener = watching.as_ref().map(|live| live.listen());
             // Asked before looking: what is done after the question is found by the look.
             let busy = watching.as_ref().is_some_and(|live| live.is_busy(live.id() == id));
             let now = self.host.clock.now();
             let expires = now.plus(self.options.claim_time);
             let claim =
-                Claim { message_id: (&*message_id).into(), digest, task: id, replica: self.replica, now, expires };
-            let first = match self.storage.claim(&scope, claim).await.map_err(failed)? {
-                Claimed::New => break,
-                Claimed::Task { id: first, .. } => first,
+                Claim { message_id: (&*message_id).into(), digest, task: id, replica: present.replica, now, expires };
+            let (first, by) = match self.storage.claim(&scope, claim).await.map_err(failed)? {
+                Claimed::New => break present,
+                Claimed::Task { id, by } => (id, by),
                 Claimed::Message(answer) => return Ok(Accepted::Answered(answer)),
                 Claimed::OtherContent => {
                     return Err(Error::invalid("message.messageId", "was used for a message that says something else"));
@@ -47,17 +51,21 @@ impl Shared {
                 return Ok(Accepted::Sending(sending));
             }
             match (&watching, listener) {
-                (Some(live), Some(listener)) if busy && live.id() == first => listener.await,
-                (Some(live), Some(_)) if live.id() == first => {
-                    // Whoever claimed it first never came to send it.
-                    self.storage.settle(&scope, &message_id, first, None).await.map_err(failed)?;
-                    watching = None;
-                }
+                (Some(live), Some(listener)) if live.id() == first => match by {
+                    Some(by) if by == present.replica && busy => listener.await,
+                    // At work elsewhere: its word for it may be lost.
+                    Some(by) if by != present.replica => drop(select(listener, self.host.clock.sleep(LOOK)).await),
+                    _ => {
+                        // Whoever claimed it first never came to send it.
+                        self.storage.settle(&scope, &message_id, first, None).await.map_err(failed)?;
+                        watching = None;
+                    }
+                },
                 _ => watching = Some(self.live.enter(first)),
             }
-        }
+        };
         // Only a new task can be answered without one; a follow-up has its task to join.
-        incoming.claim = follow_up.is_none().then(|| message_id.clone());
+        incoming.claim = follow_up.is_none().then(|| (message_id.clone(), present));
         let begun = self.take(incoming, follow_up).await;
         if begun.is_err() {
             self.storage.settle(&scope, &message_id, id, None).await.map_err(failed)?;
@@ -76,7 +84,8 @@ impl Shared {
             // The log is gone, the task has long ended.
             None => snapshot.revision,
         };
-        self.observe(&live, &snapshot);
+        self.observe(&live, scope, &snapshot);
+        live.follow(message);
         Ok(Some(Sending { scope: scope.clone(), id, live, message, created: None, work: None }))
     }
 

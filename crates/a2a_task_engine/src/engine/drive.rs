@@ -65,6 +65,7 @@ impl Drive {
             Poll::Ready(())
         })
         .await;
+        let _waiting = live.waiting();
         while !done() {
             let mut listener = pin!(live.listen());
             if done() {

@@ -4,17 +4,19 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
-use a2a_app_ports::{Revision, TaskId};
+use a2a_app_ports::{Revision, Scope, TaskId};
 use a2a_protocol_core::{StreamEvent, TaskState};
 use event_listener::{Event as Signal, EventListener};
-use futures::task::AtomicWaker;
 
-use super::push::Pushing;
+use super::{
+    slot::{News, Slot},
+    stop::Cancel,
+};
 
 const SHARDS: usize = 64;
 /// Written events that watchers of one task share; whoever lags further behind writes its own.
@@ -54,6 +56,19 @@ impl Registry {
         let live = Arc::new(Live::new(id, self.clone()));
         shard.insert(id, Arc::downgrade(&live));
         live
+    }
+
+    /// The entry of a task, if there is one.
+    pub(crate) fn find(&self, id: TaskId) -> Option<Arc<Live>> {
+        lock(self.shard(id)).get(&id).and_then(Weak::upgrade)
+    }
+
+    /// All entries.
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        let entries = |shard: &Mutex<HashMap<_, _>>| -> Vec<_> {
+            lock(shard).values().filter_map(Weak::upgrade).collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(entries).collect()
     }
 
     /// How many handlers are running, or about to.
@@ -100,6 +115,8 @@ impl Registry {
 /// What is known here of one task.
 pub(crate) struct Live {
     id: TaskId,
+    /// To whom the task belongs, once that is known.
+    scope: OnceLock<Scope>,
     pub(super) registry: Arc<Registry>,
     pub(super) slot: Mutex<Slot>,
     changed: Signal,
@@ -107,6 +124,8 @@ pub(crate) struct Live {
     /// to notify them.
     listened: AtomicBool,
     watchers: AtomicUsize,
+    /// How many wait for what the log will say, without reading it themselves.
+    waiting: AtomicUsize,
     claims: AtomicUsize,
     shared: Mutex<VecDeque<Arc<StreamEvent>>>,
     /// How often a push configuration was stored or deleted here.
@@ -114,64 +133,17 @@ pub(crate) struct Live {
     pub(crate) cancel: Cancel,
 }
 
-/// The newest that is known of a task's log, and who works on it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Slot {
-    /// How long the log is.
-    pub(crate) revision: Revision,
-    /// The state after the newest status known.
-    pub(crate) state: TaskState,
-    /// An upper bound of that status's sequence number.
-    pub(crate) state_revision: Revision,
-    /// Where the task last paused, whatever has happened since.
-    pub(crate) paused: Revision,
-    /// Up to where messages have been given to a handler.
-    pub(crate) taken: Revision,
-    /// Messages that waited for their turn: where they are, and how long the log was when it came.
-    waited: Vec<(Revision, Revision)>,
-    /// Whether a handler runs here.
-    pub(crate) running: bool,
-    /// Who sees that webhooks are told.
-    pub(super) pushing: Pushing,
-    /// Whether the last run came to nothing: the storage failed it.
-    pub(crate) abandoned: bool,
-}
-
-impl Slot {
-    /// How long the log was when the message at this place was given to a handler.
-    fn began(&self, message: Revision) -> Option<Revision> {
-        let waited = || self.waited.iter().find(|(place, _)| *place == message).map(|(_, began)| *began);
-        (message <= self.taken).then(|| waited().unwrap_or(message))
-    }
-
-    /// Whether the task has paused in, or after, the turn of the message at this place.
-    pub(crate) fn has_paused_after(&self, message: Revision) -> bool {
-        self.is_after(message, self.paused)
-    }
-
-    fn take_state(&mut self, place: Revision, state: &TaskState) {
-        self.state = state.clone();
-        self.state_revision = place;
-        if state.is_interrupted() {
-            self.paused = place;
-        }
-    }
-
-    /// Whether the event at `place` belongs to the turn of the message, or to a later one.
-    pub(crate) fn is_after(&self, message: Revision, place: Revision) -> bool {
-        self.began(message).is_some_and(|began| place > began)
-    }
-}
-
 impl Live {
     fn new(id: TaskId, registry: Arc<Registry>) -> Self {
         Self {
             id,
+            scope: OnceLock::new(),
             registry,
             slot: Mutex::default(),
             changed: Signal::new(),
             listened: AtomicBool::new(false),
             watchers: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             shared: Mutex::default(),
             push_changes: AtomicU64::new(0),
@@ -181,6 +153,15 @@ impl Live {
 
     pub(crate) fn id(&self) -> TaskId {
         self.id
+    }
+
+    /// To whom the task belongs, once somebody has read it here.
+    pub(crate) fn scope(&self) -> Option<&Scope> {
+        self.scope.get()
+    }
+
+    pub(crate) fn belongs_to(&self, scope: &Scope) {
+        self.scope.get_or_init(|| scope.clone());
     }
 
     pub(crate) fn slot(&self) -> Slot {
@@ -195,46 +176,80 @@ impl Live {
         lock(&self.slot).running
     }
 
-    /// The log has grown to this revision, with a change of state at this place, if there was one.
-    /// `true` when somebody has to begin telling the webhooks of the task.
+    /// Up to where the log has been read here.
+    pub(crate) fn read(&self) -> Revision {
+        lock(&self.slot).read
+    }
+
+    /// Whether the log is longer than this, as far as anybody has said.
+    pub(crate) fn is_beyond(&self, revision: Revision) -> bool {
+        let slot = lock(&self.slot);
+        slot.revision.max(slot.said) > revision
+    }
+
+    /// What was written here. `true` when somebody has to begin telling the webhooks of the task.
     #[must_use]
-    pub(crate) fn advance(&self, revision: Revision, state: Option<(Revision, &TaskState)>) -> bool {
+    pub(crate) fn wrote(&self, news: &News) -> bool {
         let begin = {
             let mut slot = lock(&self.slot);
-            slot.revision = slot.revision.max(revision);
-            if let Some((place, state)) = state
-                && place > slot.state_revision
-            {
-                slot.take_state(place, state);
-            }
+            slot.learn(news);
             self.more_to_tell(&mut slot)
         };
         self.notify();
         begin
     }
 
-    /// The log has been read and stands like this; messages up to here belong to turns of the past
-    /// unless a handler is running.
-    pub(crate) fn observe(&self, revision: Revision, state: &TaskState) {
-        let mut slot = lock(&self.slot);
-        if revision > slot.revision {
-            slot.revision = revision;
+    /// What was read here.
+    pub(crate) fn learn(&self, news: &News) {
+        let grown = {
+            let mut slot = lock(&self.slot);
+            let before = (slot.revision, slot.read);
+            slot.learn(news);
+            let grown = (slot.revision, slot.read) != before;
+            if grown && slot.pushing.is_worked_on() {
+                self.tell_more(&mut slot);
+            }
+            grown
+        };
+        if news.is_canceling {
+            self.cancel.request();
         }
-        if revision > slot.state_revision && slot.state != *state {
-            slot.take_state(revision, state);
-        }
-        if !slot.running && slot.taken == 0 {
-            slot.taken = revision;
+        if grown {
+            self.notify();
         }
     }
 
-    /// Messages up to this place have been given to the handler, the log being so long by now.
-    pub(crate) fn take(&self, message: Revision, length: Revision) {
-        let mut slot = lock(&self.slot);
-        if length > message {
-            slot.waited.push((message, length));
+    /// The log is said to be so long. `true` when somebody waits who does not read it.
+    pub(crate) fn hear(&self, revision: Revision) -> bool {
+        let (grown, worked_on) = {
+            let mut slot = lock(&self.slot);
+            // What is not about the log is said to be about its beginning.
+            let grown = revision == 0 || revision > slot.revision.max(slot.said);
+            slot.said = slot.said.max(revision);
+            (grown, slot.running || slot.pushing.is_worked_on())
+        };
+        if grown {
+            self.notify();
         }
-        slot.taken = slot.taken.max(message);
+        grown && revision > 0 && (worked_on || self.waiting.load(Ordering::SeqCst) > 0)
+    }
+
+    /// The log has been read and stands like this.
+    pub(crate) fn observe(&self, revision: Revision, state: &TaskState) {
+        let grown = {
+            let mut slot = lock(&self.slot);
+            let before = slot.revision;
+            slot.observe(revision, state);
+            slot.revision > before && before > 0
+        };
+        if grown {
+            self.notify();
+        }
+    }
+
+    /// Somebody wants to know of the turn of the message at this place.
+    pub(crate) fn follow(&self, message: Revision) {
+        lock(&self.slot).follow(message);
     }
 
     /// Makes the caller the one who runs the task; `false` when somebody does already.
@@ -265,14 +280,29 @@ impl Live {
         true
     }
 
+    /// The handler has done its work, whatever has been said since.
+    pub(crate) fn quit(&self) {
+        self.stop(Revision::MAX);
+    }
+
     /// The run has come to nothing; whoever waits for it is to know.
     pub(crate) fn abandon(&self) {
         lock(&self.slot).abandoned = true;
-        self.stop(Revision::MAX);
+        self.quit();
+    }
+
+    /// There is no log any more, and so nothing to wait for.
+    pub(crate) fn abandon_waiters(&self) {
+        {
+            let mut slot = lock(&self.slot);
+            slot.abandoned = !slot.running;
+        }
+        self.notify();
     }
 
     /// Waits until `done`, which is asked again after every change.
     pub(crate) async fn until(&self, mut done: impl FnMut() -> bool) {
+        let _waiting = self.waiting();
         loop {
             let listener = self.listen();
             if done() {
@@ -280,6 +310,12 @@ impl Live {
             }
             listener.await;
         }
+    }
+
+    /// Counts as one who waits for what the log will say, as long as it is held.
+    pub(crate) fn waiting(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting(self)
     }
 
     /// Wakes whoever waits; one atomic load when nobody does.
@@ -347,55 +383,11 @@ impl Drop for Live {
     }
 }
 
-/// The wish that a task be cancelled, on its way to the handler.
-#[derive(Default)]
-pub(crate) struct Cancel {
-    requested: AtomicBool,
-    awaited: AtomicBool,
-    signal: Signal,
-    runner: AtomicWaker,
-}
+/// See [`Live::waiting`].
+pub(crate) struct Waiting<'a>(&'a Live);
 
-impl Cancel {
-    /// Has the handler told, or dropped.
-    pub(crate) fn request(&self) {
-        self.requested.store(true, Ordering::SeqCst);
-        self.signal.notify(usize::MAX);
-        self.runner.wake();
-    }
-
-    pub(crate) fn is_requested(&self) -> bool {
-        self.requested.load(Ordering::SeqCst)
-    }
-
-    /// Whether the handler wants to tidy up.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.awaited.load(Ordering::SeqCst)
-    }
-
-    /// A new handler has yet to ask for the grace period.
-    pub(crate) fn reset_awaited(&self) {
-        self.awaited.store(false, Ordering::SeqCst);
-    }
-
-    /// Has whoever polls the handler woken by a request.
-    pub(crate) fn register(&self, waker: &std::task::Waker) {
-        self.runner.register(waker);
-    }
-
-    /// The handler wants to tidy up.
-    pub(crate) fn expect(&self) {
-        self.awaited.store(true, Ordering::SeqCst);
-    }
-
-    /// Resolves once the cancellation is requested.
-    pub(crate) async fn requested(&self) {
-        loop {
-            let listener = self.signal.listen();
-            if self.is_requested() {
-                return;
-            }
-            listener.await;
-        }
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }
 }

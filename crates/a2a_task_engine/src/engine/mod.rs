@@ -5,26 +5,32 @@ mod claims;
 mod drive;
 mod list;
 mod live;
+mod membership;
 mod push;
 mod run;
 mod send;
 mod skills;
+mod slot;
+mod stop;
+mod tend;
 mod tokens;
 mod watch;
 
 use std::{
-    sync::{Arc, OnceLock},
+    fmt,
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
 use a2a_app_ports::{
-    AgentService, BoxFuture, CallContext, CardHandle, Host, PushTransport, ReplicaId, Reply, Revision, Scope, Snapshot,
-    Storage, StorageError, TaskId,
+    AgentService, BoxFuture, CallContext, CardHandle, EventBus, Holder, Host, Lifecycle, PushTransport, Reply,
+    Revision, Scope, Snapshot, Storage, StorageError, TaskId,
 };
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task, shortened};
 
 use self::{
     live::Registry,
+    membership::Membership,
     watch::{Until, Watch},
 };
 pub use push::PushOptions;
@@ -34,15 +40,37 @@ pub use skills::Skill;
 const READ_AT_ONCE: usize = 256;
 
 /// What can be set about an engine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct EngineOptions {
     /// How long a handler that has asked for cancellation may go on after it; 5 s.
     pub cancel_grace: Duration,
     /// How long a message id is remembered under the idempotent-send extension; 24 h.
     pub claim_time: Duration,
+    /// For how long tasks are this engine's to run without a word to the storage, which it has
+    /// every third of that time; 30 s. When it cannot, it drops its handlers before that time is over.
+    pub lease_time: Duration,
+    /// How often a message is given to a handler whose replicas are lost, one after the other; 3.
+    /// Only where its skill says that it [may be](Skill::rerunnable).
+    pub max_attempts: u32,
+    /// How replicas wake each other; without it, they look every 5 s.
+    pub bus: Option<Arc<dyn EventBus>>,
     /// How webhooks are told what happens to tasks.
     pub push: PushOptions,
+}
+
+impl fmt::Debug for EngineOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cancel_grace, claim_time, lease_time, max_attempts, bus, push } = self;
+        f.debug_struct("EngineOptions")
+            .field("cancel_grace", cancel_grace)
+            .field("claim_time", claim_time)
+            .field("lease_time", lease_time)
+            .field("max_attempts", max_attempts)
+            .field("bus", &bus.is_some())
+            .field("push", push)
+            .finish()
+    }
 }
 
 impl Default for EngineOptions {
@@ -50,6 +78,9 @@ impl Default for EngineOptions {
         Self {
             cancel_grace: Duration::from_secs(5),
             claim_time: Duration::from_secs(24 * 60 * 60),
+            lease_time: Duration::from_secs(30),
+            max_attempts: 3,
+            bus: None,
             push: PushOptions::default(),
         }
     }
@@ -62,7 +93,7 @@ pub struct Engine(Arc<Shared>);
 /// What all calls share.
 pub(crate) struct Shared {
     agent: Arc<str>,
-    replica: ReplicaId,
+    membership: Membership,
     card: CardHandle,
     skills: Vec<Arc<Skill>>,
     storage: Arc<dyn Storage>,
@@ -71,6 +102,11 @@ pub(crate) struct Shared {
     /// By which webhooks are called; without it there are no push notifications.
     push: Option<Arc<dyn PushTransport>>,
     live: Arc<Registry>,
+    /// Whether the engine sees to what it has to see to by itself, and whether it does just now.
+    attending: AtomicBool,
+    sweeping: AtomicBool,
+    /// Closed when the engine is gone.
+    lifecycle: Lifecycle,
     /// The key of page tokens, once it has been asked for.
     page_key: OnceLock<[u8; 32]>,
 }
@@ -92,7 +128,7 @@ impl Engine {
         let agent = card.get().name.as_str().into();
         Self(Arc::new(Shared {
             agent,
-            replica: ReplicaId::from_u128(host.random.random()),
+            membership: Membership::default(),
             card,
             skills,
             storage,
@@ -100,6 +136,9 @@ impl Engine {
             options,
             push,
             live: Registry::new(),
+            attending: AtomicBool::new(false),
+            sweeping: AtomicBool::new(false),
+            lifecycle: Lifecycle::new(),
             page_key: OnceLock::new(),
         }))
     }
@@ -115,19 +154,35 @@ impl Engine {
         self.0.live.idle().await;
     }
 
-    /// Has webhooks told what an engine before this one, on the same storage, did not get to tell
-    /// them. To be called once, after the start; it returns when that has begun.
+    /// Takes up what engines that are lost have left on the same storage: tasks are run again, or
+    /// failed, and webhooks are told what they have not been told. From now on the engine sees to
+    /// that by itself, as it does once it has stored something. To be called once, after the start.
     ///
     /// # Errors
     /// When the storage fails.
-    pub async fn resume_pushes(&self) -> Result<(), Error> {
-        self.0.resume_pushes().await
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.0.resume().await
+    }
+
+    /// Leaves the other replicas, to whom whatever still runs is left: for an orderly shutdown, after
+    /// [`idle`](Self::idle) or the time for that. Nothing can be stored afterwards.
+    ///
+    /// # Errors
+    /// When the storage fails; then the others wait until the lease time is over.
+    pub async fn leave(&self) -> Result<(), Error> {
+        self.0.leave().await.map_err(failed)
     }
 }
 
-impl std::fmt::Debug for Engine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("agent", &self.0.agent).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.lifecycle.close();
     }
 }
 
@@ -205,9 +260,20 @@ impl Shared {
         snapshot.map(|snapshot| (id, snapshot)).ok_or_else(|| Error::task_not_found(name))
     }
 
-    async fn get(&self, context: &CallContext, request: &GetTaskRequest) -> Result<Reply, Error> {
+    /// The task of this name; one that a lost replica ran is taken over first.
+    async fn find_settled(self: &Arc<Self>, scope: &Scope, name: &str) -> Result<(TaskId, Snapshot), Error> {
+        let (id, snapshot) = self.find(scope, name).await?;
+        if snapshot.holder != Holder::Lost {
+            return Ok((id, snapshot));
+        }
+        drop(snapshot);
+        Box::pin(self.take_over(scope, id)).await.map_err(failed)?;
+        self.find(scope, name).await
+    }
+
+    async fn get(self: &Arc<Self>, context: &CallContext, request: &GetTaskRequest) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
-        let (_, snapshot) = self.find(&scope, &request.id).await?;
+        let (_, snapshot) = self.find_settled(&scope, &request.id).await?;
         Ok(Reply::Task(with_history(snapshot.task, request.history_length)))
     }
 
@@ -218,9 +284,10 @@ impl Shared {
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
         let id: TaskId = request.id.parse().map_err(|_| Error::task_not_found(&request.id))?;
+        self.attend();
         let live = self.live.enter(id);
-        let (_, now) = self.find(&scope, &request.id).await?;
-        self.observe(&live, &now);
+        let (_, now) = self.find_settled(&scope, &request.id).await?;
+        self.observe(&live, &scope, &now);
         let since = match context.last_event_id {
             Some(seen) if seen <= now.revision => self.snapshot_at(&scope, id, seen).await?,
             _ => None,

@@ -8,7 +8,7 @@ use std::sync::{
 use a2a_app_ports::{Answers, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{
     Error, ErrorKind, Event, EventKind, Message, SendDetails, SendMessageRequest, SendMessageResponse, StreamEvent,
-    StreamResponse, TaskState, extensions::IDEMPOTENT_SEND, log,
+    StreamResponse, extensions::IDEMPOTENT_SEND, log,
 };
 use futures::stream;
 
@@ -17,8 +17,10 @@ use super::{
     drive::{Drive, Whole},
     failed,
     live::Live,
+    membership::{Acquired, Present},
     run::{Subject, TaskRun},
     skills,
+    slot::News,
     watch::{Until, Watch},
     with_history,
 };
@@ -128,7 +130,7 @@ impl Shared {
         let configuration = request.configuration.unwrap_or_default();
         let scope = self.scope(&context, request.tenant.as_deref());
         let follow_up = match &request.message.task_id {
-            Some(name) => Some(self.find(&scope, name).await?),
+            Some(name) => Some(self.find_settled(&scope, name).await?),
             None => None,
         };
         let id = follow_up.as_ref().map_or_else(|| self.new_id(), |(id, _)| *id);
@@ -207,12 +209,12 @@ impl Shared {
             live.has_webhooks();
         }
         let run = TaskRun::begin(self.clone(), subject, live.clone(), events, push);
-        let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go(Some((message, details)))));
+        let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go((message, details))));
         if creates_now && let Err(error) = run.create().await {
-            // The caller is told that there is no task, so there shall be none.
+            // The caller is told that there is no task, so nothing is done for it.
             drive.forget();
-            live.abandon();
-            return Err(failed(error));
+            run.give_up(error).await;
+            return Err(run.take_answer().and_then(Result::err).unwrap_or_else(abandoned));
         }
         Ok(Sending { scope, id, live, message: 1, created: Some(created), work: Some((run, drive)) })
     }
@@ -220,6 +222,7 @@ impl Shared {
     /// Adds a message to a task, and runs it unless somebody does.
     async fn follow_up(self: &Arc<Self>, incoming: Incoming, mut snapshot: Snapshot) -> Result<Sending, Error> {
         let Incoming { scope, id, mut message, details, context, mut push, .. } = incoming;
+        self.attend();
         let live = self.live.enter(id);
         let context_id = snapshot.task.context_id.clone();
         if message.context_id.as_ref().is_some_and(|named| *named != context_id) {
@@ -236,10 +239,10 @@ impl Shared {
         message.context_id = Some(context_id.clone());
         let name = snapshot.task.id.clone();
         let message = Arc::new(message);
-        let (found, state, grown) = loop {
+        let place = loop {
             // Held on to, the snapshot would have to be copied by the append.
             let (found, state) = (snapshot.revision, snapshot.task.status.state.clone());
-            self.observe(&live, &snapshot);
+            self.observe(&live, &scope, &snapshot);
             drop(snapshot);
             if state.is_terminal() {
                 let text = format!("the task has ended as {state} and takes no more messages");
@@ -253,8 +256,12 @@ impl Shared {
             let event = |kind| Event { time: self.host.clock.now(), kind };
             let mut events = vec![event(EventKind::Message(message.clone()))];
             events.extend(details.clone().map(|details| event(EventKind::Details(details))));
+            let news = News::of(found, &events);
             match self.storage.append(&scope, id, found, events, None).await {
-                Ok(grown) => break (found, state, grown),
+                Ok(_) => {
+                    self.grown(&live, &scope, &news);
+                    break found + 1;
+                }
                 Err(StorageError::Conflict { .. }) => {
                     let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;
                     snapshot = newer.ok_or_else(|| Error::task_not_found(&name))?;
@@ -262,15 +269,17 @@ impl Shared {
                 Err(error) => return Err(failed(error)),
             }
         };
-        let place = found + 1;
-        let resumed = state == TaskState::InputRequired;
-        self.grown(&live, &scope, grown, resumed.then_some((place, &TaskState::Working)));
-        let work = live.start().then(|| {
-            let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim: None };
-            let run = TaskRun::resume(self.clone(), subject, live.clone(), live.slot().taken, state);
-            let drive = Drive::new(self.clone(), Box::pin(run.clone().go(None)));
-            (run, drive)
-        });
+        live.follow(place);
+        let mut work = None;
+        if live.start() {
+            let acquired = self.acquire(&live, &scope).await.inspect_err(|_| live.quit());
+            if let Acquired::Held { held, left } = acquired.map_err(failed)? {
+                let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim: None };
+                let run = TaskRun::resume(self.clone(), subject, live.clone(), held);
+                let drive = Drive::new(self.clone(), Box::pin(run.clone().go_on(left)));
+                work = Some((run, drive));
+            }
+        }
         Ok(Sending { scope, id, live, message: place, created: None, work })
     }
 }
@@ -285,8 +294,8 @@ pub(super) struct Incoming {
     pub(super) context: Arc<CallContext>,
     /// Whether the caller wants the task as soon as it exists.
     pub(super) immediately: bool,
-    /// The message id that is claimed for it.
-    pub(super) claim: Option<Arc<str>>,
+    /// The message id that is claimed for it, and as whom.
+    pub(super) claim: Option<(Arc<str>, Present)>,
     /// The push configuration that came along.
     pub(super) push: Option<Box<PushConfigRow>>,
 }

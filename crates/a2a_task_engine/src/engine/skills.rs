@@ -25,13 +25,20 @@ pub struct Skill {
     pub(crate) id: Arc<str>,
     pub(crate) answers: Answers,
     pub(crate) time_limit: Option<Duration>,
+    pub(crate) rerunnable: bool,
     pub(crate) handler: Arc<dyn ErasedHandler>,
 }
 
 impl Skill {
-    /// A skill that answers tasks and has no time limit. What it takes, the card says.
+    /// A skill that answers tasks, has no time limit and may not be run again. What it takes, the card says.
     pub fn new(id: impl Into<Arc<str>>, handler: impl MessageHandler) -> Self {
-        Self { id: id.into(), answers: Answers::default(), time_limit: None, handler: Arc::new(handler) }
+        Self {
+            id: id.into(),
+            answers: Answers::default(),
+            time_limit: None,
+            rerunnable: false,
+            handler: Arc::new(handler),
+        }
     }
 
     /// By which messages choose it.
@@ -50,6 +57,14 @@ impl Skill {
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// When the process that runs it is lost, a message may be given to the handler of another one
+    /// once more, with [`Turn::attempt`] and [`Turn::restore`]; otherwise the task is failed.
+    #[must_use]
+    pub fn rerunnable(mut self) -> Self {
+        self.rerunnable = true;
         self
     }
 }

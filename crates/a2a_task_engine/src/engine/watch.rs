@@ -8,12 +8,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use a2a_app_ports::{BoxFuture, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{BoxFuture, Holder, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Error, Event, EventKind, StreamEvent, StreamResponse, Task, TaskState};
 use event_listener::EventListener;
 use futures::Stream;
 
-use super::{READ_AT_ONCE, Shared, abandoned, drive::Beside, live::Live};
+use super::{READ_AT_ONCE, Shared, abandoned, drive::Beside, live::Live, slot::News};
 
 /// When a watcher has seen enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,14 @@ pub(crate) enum Until {
     End,
     /// When the task has ended, or has paused after the message at this place of its log.
     Answered(Revision),
+}
+
+/// What a watcher has seen.
+enum Seen {
+    Enough,
+    /// Enough, unless the task is run elsewhere.
+    EnoughUnlessRun,
+    TooLittle,
 }
 
 /// A watcher of one task.
@@ -38,6 +46,9 @@ pub(crate) struct Watch {
     ready: VecDeque<Arc<StreamEvent>>,
     reading: Option<BoxFuture<'static, Result<Option<Vec<Event>>, StorageError>>>,
     listener: Option<EventListener>,
+    /// Whether anybody runs the task is being looked up; or has been, since the last change.
+    asking: Option<BoxFuture<'static, Result<Option<Snapshot>, StorageError>>>,
+    asked: bool,
     /// The work that is done beside reading.
     beside: Option<Beside>,
     over: bool,
@@ -68,6 +79,8 @@ impl Watch {
             ready: VecDeque::from([Arc::new(first)]),
             reading: None,
             listener: None,
+            asking: None,
+            asked: false,
             beside: None,
             over: false,
         }
@@ -81,6 +94,7 @@ impl Watch {
 
     /// Takes what was read. Past the event with which the watcher has seen enough, nothing.
     fn take(&mut self, events: Vec<Event>) {
+        self.live.learn(&News::of(self.after, &events));
         for event in events {
             self.after += 1;
             if let Some(response) = event.response(&self.task_id, &self.context_id) {
@@ -104,18 +118,19 @@ impl Watch {
     }
 
     /// Whether there is nothing to wait for although no event says so.
-    fn has_seen_enough(&self) -> bool {
+    fn has_seen_enough(&self) -> Seen {
         let slot = self.live.slot();
-        let caught_up = slot.revision <= self.after;
-        caught_up
-            && match self.until {
-                _ if slot.state.is_terminal() => true,
-                // At auth-required the handler may wait for the credential; then the stream stays.
-                Until::Answered(message) => {
-                    slot.state.is_interrupted() && slot.has_paused_after(message) && !slot.running
-                }
-                Until::End => false,
-            }
+        match self.until {
+            _ if slot.revision > self.after => Seen::TooLittle,
+            _ if slot.state.is_terminal() => Seen::Enough,
+            Until::Answered(message) if slot.has_paused_after(message) && !slot.running => match slot.state {
+                TaskState::InputRequired => Seen::Enough,
+                // The handler may wait for the credential; then the stream stays.
+                TaskState::AuthRequired => Seen::EnoughUnlessRun,
+                _ => Seen::TooLittle,
+            },
+            _ => Seen::TooLittle,
+        }
     }
 }
 
@@ -148,14 +163,14 @@ impl Stream for Watch {
                 }
                 continue;
             }
-            if this.live.revision() <= this.after
+            if !this.live.is_beyond(this.after)
                 && let Some(work) = &mut this.beside
                 && !work.poll(cx, &this.live)
             {
                 // It waits for something, or is done: dropped, what is left goes on without this.
                 this.beside = None;
             }
-            if this.live.revision() > this.after {
+            if this.live.is_beyond(this.after) {
                 let (engine, scope, id, after) = (this.engine.clone(), this.scope.clone(), this.id, this.after);
                 this.reading =
                     Some(Box::pin(async move { engine.storage.events(&scope, id, after, READ_AT_ONCE).await }));
@@ -165,9 +180,27 @@ impl Stream for Watch {
                 this.over = true;
                 return Poll::Ready(Some(Err(abandoned())));
             }
-            if this.has_seen_enough() {
-                this.over = true;
+            if let Some(asking) = &mut this.asking {
+                let found = ready!(asking.as_mut().poll(cx));
+                this.asking = None;
+                this.asked = true;
+                // A storage that fails now is asked again.
+                let runs =
+                    found.map_or(true, |found| found.is_some_and(|task| matches!(task.holder, Holder::Present(_))));
+                this.over = !runs && matches!(this.has_seen_enough(), Seen::Enough | Seen::EnoughUnlessRun);
                 continue;
+            }
+            match this.has_seen_enough() {
+                Seen::Enough => {
+                    this.over = true;
+                    continue;
+                }
+                Seen::EnoughUnlessRun if !this.asked && this.listener.is_some() => {
+                    let (engine, scope, id) = (this.engine.clone(), this.scope.clone(), this.id);
+                    this.asking = Some(Box::pin(async move { engine.storage.snapshot(&scope, id).await }));
+                    continue;
+                }
+                Seen::EnoughUnlessRun | Seen::TooLittle => {}
             }
             match &mut this.listener {
                 // Listen first, then look once more: what happens in between is not missed.
@@ -175,6 +208,7 @@ impl Stream for Watch {
                 Some(listener) => {
                     ready!(Pin::new(listener).poll(cx));
                     this.listener = None;
+                    this.asked = false;
                 }
             }
         }

@@ -82,7 +82,7 @@ impl MemoryStorage {
             return Taken::Over;
         }
         match self.replicas.holder(kept.holder()) {
-            Holder::Present(holder) => Taken::By(holder),
+            Holder::Present(_) => kept.lease().map_or(Taken::Over, Taken::By),
             holder => {
                 if holder == Holder::Nobody {
                     self.replicas.note(id, false);

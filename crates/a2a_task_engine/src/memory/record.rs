@@ -110,7 +110,7 @@ impl Kept {
         }
     }
 
-    fn lease(&self) -> Option<Lease> {
+    pub(super) fn lease(&self) -> Option<Lease> {
         self.holder.map(|replica| Lease { replica, fence: self.fence })
     }
 

@@ -11,8 +11,7 @@ mod state;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use a2a_app_ports::{BoxFuture, PushConfigKey, Revision, Scope, Snapshot};
-use a2a_protocol_core::{Error, TaskState};
+use a2a_app_ports::{BoxFuture, PushConfigKey, Revision, Scope, Snapshot, StorageError, TaskId};
 use futures::{
     FutureExt, StreamExt,
     future::{Either, select},
@@ -21,7 +20,7 @@ use futures::{
 use protocol_transport_core::policy::Backoff;
 
 use self::{delivery::Delivery, state::Delivering};
-use super::{Shared, failed, live::Live, run::Chain};
+use super::{Shared, live::Live, run::Chain, slot::News};
 pub(crate) use state::Pushing;
 
 /// How long to leave a storage alone that has failed.
@@ -53,24 +52,28 @@ impl Default for PushOptions {
 
 impl Shared {
     /// Notes what a snapshot says of a task.
-    pub(super) fn observe(&self, live: &Live, snapshot: &Snapshot) {
+    pub(super) fn observe(&self, live: &Live, scope: &Scope, snapshot: &Snapshot) {
+        live.belongs_to(scope);
         live.observe(snapshot.revision, &snapshot.task.status.state);
         if snapshot.has_push_configs && self.push.is_some() {
             live.has_webhooks();
         }
     }
 
-    /// The log of a task has grown to this revision: whoever waits for that is woken, and its
-    /// webhooks are told.
-    pub(super) fn grown(
-        self: &Arc<Self>,
-        live: &Arc<Live>,
-        scope: &Scope,
-        revision: Revision,
-        state: Option<(Revision, &TaskState)>,
-    ) {
-        if live.advance(revision, state) {
+    /// The log of a task has grown by what was written here: whoever waits for that is woken, here and
+    /// elsewhere, and its webhooks are told.
+    pub(super) fn grown(self: &Arc<Self>, live: &Arc<Live>, scope: &Scope, news: &News) {
+        live.belongs_to(scope);
+        if live.wrote(news) {
             self.begin_telling(live, scope);
+        }
+        self.publish(live.id(), news.revision());
+    }
+
+    /// Wakes whoever waits elsewhere for what happens to a task.
+    pub(super) fn publish(&self, id: TaskId, revision: Revision) {
+        if let Some(bus) = &self.options.bus {
+            bus.publish(id, revision);
         }
     }
 
@@ -96,14 +99,14 @@ impl Shared {
     }
 
     /// Tells webhooks what an engine before this one did not get to tell.
-    pub(super) async fn resume_pushes(self: &Arc<Self>) -> Result<(), Error> {
+    pub(super) async fn resume_pushes(self: &Arc<Self>) -> Result<(), StorageError> {
         if self.push.is_none() {
             return Ok(());
         }
         let mut after = None;
         loop {
             let page = self.storage.pending_pushes(&self.agent, after.as_ref(), RESUMED_AT_ONCE).await;
-            let page = page.map_err(failed)?;
+            let page = page?;
             for key in &page {
                 self.tell(&self.live.enter(key.task), &key.scope);
             }

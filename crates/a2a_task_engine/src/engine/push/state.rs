@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use crate::engine::live::{Live, Registry, Slot, lock};
+use crate::engine::{
+    live::{Live, Registry, lock},
+    slot::Slot,
+};
 
 /// What is known here of a task's webhooks. Every change but to `Nobody` and `Idle` is made by the
 /// one worker, or by whoever has something to be told.
@@ -34,6 +37,11 @@ pub(crate) enum Told {
 }
 
 impl Pushing {
+    /// Whether there is a worker.
+    pub(crate) fn is_worked_on(self) -> bool {
+        !matches!(self, Self::Nobody | Self::Idle)
+    }
+
     /// The task has webhooks.
     pub(crate) fn known(&mut self) {
         if *self == Self::Nobody {
@@ -106,6 +114,11 @@ impl Live {
             self.registry.begin_delivering();
         }
         told == Told::Begin
+    }
+
+    /// There is more to be told, and a worker to do it.
+    pub(crate) fn tell_more(&self, slot: &mut Slot) {
+        let _ = self.more_to_tell(slot);
     }
 
     /// Whether the worker is to look who is to be told what.

@@ -1,8 +1,10 @@
 //! A run: the handler of one task at work, turn after turn, and the log it writes.
 
+mod log;
+mod tail;
+
 use std::{
     any::Any,
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
@@ -12,15 +14,21 @@ use std::{
 };
 
 use a2a_app_ports::{
-    Answers, BoxFuture, CallContext, Effect, HandlerError, PushConfigRow, Revision, Run, Scope, StorageError, TaskId,
-    TaskUpdater, Turn,
+    Answers, BoxFuture, CallContext, Effect, HandlerError, PushConfigRow, Revision, Run, Scope, Snapshot, StorageError,
+    TaskId, TaskUpdater, Turn,
 };
 use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, SendDetails, TaskState};
 use futures::{future::poll_fn, lock::Mutex as AsyncMutex};
+use serde_json::Value;
 
+use self::{
+    log::Log,
+    tail::{BrokenOff, Tail},
+};
 use super::{
-    Shared,
+    Shared, abandoned,
     live::{Live, lock},
+    membership::{Held, Left, Present},
     skills::Skill,
 };
 
@@ -36,8 +44,26 @@ pub(crate) struct Subject {
     pub(crate) scope: Scope,
     pub(crate) skill: Arc<Skill>,
     pub(crate) context: Arc<CallContext>,
-    /// The message id that is claimed for the answer.
-    pub(crate) claim: Option<Arc<str>>,
+    /// The message id that is claimed for the answer, and as whom.
+    pub(crate) claim: Option<(Arc<str>, Present)>,
+}
+
+impl Subject {
+    /// A task that goes on without a call of its caller; `None` when its skill is no longer offered.
+    pub(crate) fn left(engine: &Shared, scope: &Scope, id: TaskId, snapshot: &Snapshot) -> Option<Self> {
+        let skill = engine.skills.iter().find(|skill| skill.id == snapshot.skill)?.clone();
+        let mut context = CallContext::new();
+        context.principal.clone_from(&scope.owner);
+        Some(Self {
+            id,
+            name: snapshot.task.id.clone(),
+            context_id: snapshot.task.context_id.clone(),
+            scope: scope.clone(),
+            skill,
+            context: Arc::new(context),
+            claim: None,
+        })
+    }
 }
 
 /// The handler of one task at work.
@@ -46,32 +72,15 @@ pub(crate) struct TaskRun {
     subject: Subject,
     live: Arc<Live>,
     log: AsyncMutex<Log>,
+    /// The lease under which the log is written.
+    held: Mutex<Option<Held>>,
+    /// Whether the storage knows of another lease by now.
+    fenced: AtomicBool,
     /// Whether the task exists.
     created: AtomicBool,
     records: AtomicU32,
     /// The answer of a run that ends without a task.
     direct: Mutex<Option<Result<Arc<Message>, Error>>>,
-}
-
-/// The run's view of the log.
-struct Log {
-    revision: Revision,
-    state: TaskState,
-    /// The creation, until the first event is stored along with it.
-    pending: Vec<Event>,
-    /// The push configuration that came with the first message, until it is stored along.
-    push: Option<Box<PushConfigRow>>,
-    /// Whether a creation was begun: it may be stored although nobody waited for that.
-    creating: bool,
-    stage: Stage,
-    /// Messages that came while a turn was running.
-    queue: VecDeque<(Revision, Said)>,
-}
-
-impl Log {
-    fn new(revision: Revision, state: TaskState, pending: Vec<Event>, push: Option<Box<PushConfigRow>>) -> Self {
-        Self { revision, state, pending, push, creating: false, stage: Stage::Open, queue: VecDeque::new() }
-    }
 }
 
 /// What the handler may still do.
@@ -87,8 +96,14 @@ enum Stage {
 /// A message, and what its request said besides.
 pub(crate) type Said = (Arc<Message>, Option<Arc<SendDetails>>);
 
-/// The message of a turn, and what was said before it.
-type NextTurn = (Said, Vec<Arc<Message>>);
+/// The message of a turn, and what is known of it.
+struct NextTurn {
+    said: Said,
+    /// What was said before.
+    history: Vec<Arc<Message>>,
+    attempt: u32,
+    checkpoint: Option<Arc<Value>>,
+}
 
 /// How a turn ended.
 enum Ended {
@@ -96,6 +111,8 @@ enum Ended {
     Panicked(String),
     Canceled,
     TimedOut,
+    /// Another replica runs the task, or may.
+    Lost,
 }
 
 impl TaskRun {
@@ -107,25 +124,21 @@ impl TaskRun {
         created: Vec<Event>,
         push: Option<Box<PushConfigRow>>,
     ) -> Arc<Self> {
-        Self::new(engine, subject, live, Log::new(0, TaskState::Submitted, created, push))
+        Self::new(engine, subject, live, Log::new(created, push), None)
     }
 
-    /// A run that goes on with a task of this state, whose messages were taken up to this revision.
-    pub(crate) fn resume(
-        engine: Arc<Shared>,
-        subject: Subject,
-        live: Arc<Live>,
-        taken: Revision,
-        state: TaskState,
-    ) -> Arc<Self> {
-        Self::new(engine, subject, live, Log::new(taken, state, Vec::new(), None))
+    /// A run that goes on with a task under this lease.
+    pub(crate) fn resume(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, held: Held) -> Arc<Self> {
+        Self::new(engine, subject, live, Log::new(Vec::new(), None), Some(held))
     }
 
-    fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log) -> Arc<Self> {
+    fn new(engine: Arc<Shared>, subject: Subject, live: Arc<Live>, log: Log, held: Option<Held>) -> Arc<Self> {
         Arc::new(Self {
             engine,
             subject,
             live,
+            held: Mutex::new(held),
+            fenced: AtomicBool::new(false),
             created: AtomicBool::new(log.pending.is_empty()),
             log: AsyncMutex::new(log),
             records: AtomicU32::new(0),
@@ -161,38 +174,41 @@ impl TaskRun {
         }
     }
 
-    /// Runs the turn of this message, and the turns of those that queue up behind it. Of a resumed
-    /// run the first message is in the log.
-    pub(crate) async fn go(self: Arc<Self>, first: Option<Said>) {
-        let mut next = match first {
-            Some(said) => Ok(Some((said, Vec::new()))),
-            None => self.first_of_queue().await,
-        };
+    /// Runs the turn of this message, with which the task begins, and the turns of those that queue
+    /// up behind it.
+    pub(crate) async fn go(self: Arc<Self>, said: Said) {
+        let first = NextTurn { said, history: Vec::new(), attempt: 1, checkpoint: None };
+        self.go_from(Ok(Some(first))).await;
+    }
+
+    /// Goes on with a task: with the turn that was broken off, or with what has been said since.
+    pub(crate) async fn go_on(self: Arc<Self>, left: Left) {
+        let first = self.pick_up(left).await;
+        self.go_from(first).await;
+    }
+
+    async fn go_from(self: Arc<Self>, mut next: Result<Option<NextTurn>, StorageError>) {
         loop {
             next = match next {
-                Ok(Some((said, history))) => {
-                    let ended = self.turn(said, history).await;
+                Ok(Some(turn)) => {
+                    let ended = self.turn(turn).await;
                     self.settle(ended).await
                 }
                 Ok(None) => return,
-                Err(error) => return self.give_up(error),
+                Err(StorageError::Fenced) => return self.lose().await,
+                Err(error) => return self.give_up(error).await,
             };
         }
     }
 
     /// One call of the handler, to its end, its cancellation or its time limit.
-    async fn turn(self: &Arc<Self>, message: Said, history: Vec<Arc<Message>>) -> Ended {
+    async fn turn(self: &Arc<Self>, next: NextTurn) -> Ended {
+        let NextTurn { said, history, attempt, checkpoint } = next;
         let Subject { name, context_id, skill, context, .. } = &self.subject;
         let run: Arc<dyn Run> = self.clone();
-        let turn = Turn::new(
-            message,
-            name.clone(),
-            context_id.clone(),
-            skill.id.clone(),
-            history,
-            context.clone(),
-            run.clone(),
-        );
+        let turn =
+            Turn::new(said, name.clone(), context_id.clone(), skill.id.clone(), history, context.clone(), run.clone())
+                .again(attempt, checkpoint);
         let updater = TaskUpdater::new(name.clone(), context_id.clone(), run);
         self.live.cancel.reset_awaited();
         let clock = &self.engine.host.clock;
@@ -208,6 +224,9 @@ impl TaskRun {
         let ended = poll_fn(|cx| {
             let cancel = &self.live.cancel;
             cancel.register(cx.waker());
+            if self.is_lost() {
+                return Poll::Ready(Ended::Lost);
+            }
             if cancel.is_requested() {
                 if !cancel.is_awaited() {
                     return Poll::Ready(Ended::Canceled);
@@ -220,6 +239,7 @@ impl TaskRun {
             match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
                 Ok(Poll::Ready(result)) => return Poll::Ready(Ended::Returned(result)),
                 Err(panic) => return Poll::Ready(Ended::Panicked(describe(&*panic))),
+                Ok(Poll::Pending) if self.is_lost() => return Poll::Ready(Ended::Lost),
                 Ok(Poll::Pending) => {}
             }
             if let Some(limit) = &mut limit
@@ -233,8 +253,10 @@ impl TaskRun {
                 creation = None;
             } else if skill.answers == Answers::Task {
                 let create = creation.get_or_insert_with(|| Box::pin(self.create()));
-                if let Poll::Ready(Err(error)) = create.as_mut().poll(cx) {
-                    return Poll::Ready(Ended::Returned(Err(error.into())));
+                match create.as_mut().poll(cx) {
+                    Poll::Ready(Err(StorageError::Fenced)) => return Poll::Ready(Ended::Lost),
+                    Poll::Ready(Err(error)) => return Poll::Ready(Ended::Returned(Err(error.into()))),
+                    Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
             }
             Poll::Pending
@@ -257,10 +279,12 @@ impl TaskRun {
             if let Ended::Returned(Err(error)) = &ended {
                 self.report("handler failed after its reply", error);
             }
-            self.live.stop(Revision::MAX);
+            self.live.quit();
             return Ok(None);
         }
         let end = match ended {
+            Ended::Lost => return Err(StorageError::Fenced),
+            Ended::Returned(_) if self.is_lost() => return Err(StorageError::Fenced),
             Ended::Returned(Ok(())) => None,
             // Whatever broke off, it was asked to.
             Ended::Returned(Err(_)) if self.live.cancel.is_requested() => Some((TaskState::Canceled, None)),
@@ -290,68 +314,154 @@ impl TaskRun {
             let text = end.and_then(|(_, text)| text).unwrap_or_else(|| "the agent gave no answer".to_owned());
             return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, text))).await;
         }
+        if self.live.is_beyond(log.revision) {
+            self.refresh(&mut log).await?;
+        }
         loop {
-            if self.live.revision() > log.revision {
-                self.refresh(&mut log).await?;
-            }
             if log.state.is_terminal() {
-                log.queue.clear();
-            } else {
-                let canceled = self.live.cancel.is_requested().then_some((TaskState::Canceled, None));
-                let next = match (&end, canceled) {
-                    (Some(end), _) => Some(end.clone()),
-                    (None, Some(canceled)) => Some(canceled),
-                    (None, None) if !log.queue.is_empty() => return self.next_turn(&mut log).await,
-                    (None, None) if log.state.is_interrupted() => None,
-                    (None, None) => Some((TaskState::Completed, None)),
-                };
-                if let Some((state, text)) = next {
-                    let message = text.map(|text| self.agent_message(text));
-                    match self.try_append(&mut log, EventKind::Status { state, message, metadata: None }).await {
-                        Ok(()) => continue,
-                        Err(StorageError::Conflict { .. }) => {
-                            self.refresh(&mut log).await?;
-                            continue;
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
+                return Ok(self.finish(&mut log));
             }
-            if self.live.stop(log.revision) {
-                log.stage = Stage::Over;
-                return Ok(None);
+            let canceled = self.live.cancel.is_requested().then_some((TaskState::Canceled, None));
+            match end.clone().or(canceled) {
+                None if !log.queue.is_empty() => return self.next_turn(&mut log).await,
+                None if log.state.is_interrupted() => {
+                    if self.give_back(&mut log).await? {
+                        log.stage = Stage::Over;
+                        return Ok(None);
+                    }
+                    self.refresh(&mut log).await?;
+                }
+                next => {
+                    let (state, text) = next.unwrap_or((TaskState::Completed, None));
+                    self.end(&mut log, state, text).await?;
+                }
             }
         }
     }
 
+    /// Ends the task, unless others have appended in between: that is read.
+    async fn end(&self, log: &mut Log, state: TaskState, text: Option<String>) -> Result<(), StorageError> {
+        let message = text.map(|text| self.agent_message(text));
+        match self.try_append(log, EventKind::Status { state, message, metadata: None }).await {
+            Err(StorageError::Conflict { .. }) => self.refresh(log).await,
+            ended => ended,
+        }
+    }
+
+    /// The task has ended, and so has the run.
+    fn finish(&self, log: &mut Log) -> Option<NextTurn> {
+        log.queue.clear();
+        log.stage = Stage::Over;
+        self.hold(None);
+        self.live.quit();
+        None
+    }
+
     /// The first turn of a run that goes on with a task.
-    async fn first_of_queue(&self) -> Result<Option<NextTurn>, StorageError> {
+    async fn pick_up(&self, left: Left) -> Result<Option<NextTurn>, StorageError> {
+        let (scope, id) = (&self.subject.scope, self.subject.id);
         let mut log = self.log.lock().await;
+        let snapshot = self.engine.storage.snapshot(scope, id).await?.ok_or(StorageError::NotFound)?;
+        let given_back = left == Left::GivenBack;
+        let mut tail = Tail::read(&*self.engine.storage, (scope, id), snapshot.revision, !given_back).await?;
+        if left == Left::Abandoned
+            && let Some(turn) = tail.broken_off.take_if(|turn| turn.answers_pause)
+        {
+            tail.queue.push_front((turn.place, turn.said));
+        }
+        log.revision = tail.revision;
+        log.state = tail.state.unwrap_or_else(|| snapshot.task.status.state.clone());
+        log.queue = tail.queue;
+        if tail.is_canceling {
+            self.live.cancel.request();
+        }
+        if let Some(turn) = tail.broken_off.filter(|_| left == Left::BrokenOff)
+            && !log.state.is_terminal()
+            && !self.live.cancel.is_requested()
+        {
+            return self.try_again(&mut log, turn).await;
+        }
         loop {
-            self.refresh(&mut log).await?;
-            if !log.state.is_terminal() && !log.queue.is_empty() {
-                return self.next_turn(&mut log).await;
+            if log.state.is_terminal() {
+                return Ok(self.finish(&mut log));
             }
-            if self.live.stop(log.revision) {
+            if self.live.cancel.is_requested() {
+                self.end(&mut log, TaskState::Canceled, None).await?;
+            } else if !log.queue.is_empty() {
+                return self.next_turn(&mut log).await;
+            } else if self.give_back(&mut log).await? {
                 log.stage = Stage::Over;
                 return Ok(None);
+            } else {
+                self.refresh(&mut log).await?;
             }
         }
+    }
+
+    /// Begins a turn once more that a lost replica has begun, if the skill says so; else, or when that
+    /// has been tried often enough, the task has failed.
+    async fn try_again(&self, log: &mut Log, turn: BrokenOff) -> Result<Option<NextTurn>, StorageError> {
+        let BrokenOff { place, said, attempt, checkpoint, .. } = turn;
+        let skill = &self.subject.skill;
+        let most = self.engine.options.max_attempts;
+        let failed = match skill.rerunnable {
+            false => Some("the process that ran the agent was lost, and the agent does not begin again".to_owned()),
+            true if attempt >= most => {
+                Some(format!("the processes that ran the agent were lost, {attempt} times in a row"))
+            }
+            true => None,
+        };
+        if let Some(text) = failed {
+            tracing::warn!(task = %self.subject.name, skill = %skill.id, attempt, text, "a task is failed");
+            while !log.state.is_terminal() {
+                self.end(log, TaskState::Failed, Some(text.clone())).await?;
+            }
+            return Ok(self.finish(log));
+        }
+        self.note_taken(log, place);
+        self.resume_work(log).await?;
+        let attempt = attempt + 1;
+        tracing::info!(task = %self.subject.name, skill = %skill.id, attempt, "a task is run again");
+        while let Err(error) = self.try_append(log, EventKind::Attempt(attempt)).await {
+            match error {
+                StorageError::Conflict { .. } => self.refresh(log).await?,
+                error => return Err(error),
+            }
+            if log.state.is_terminal() {
+                return Ok(self.finish(log));
+            }
+        }
+        let history = self.history(log, &said).await?;
+        Ok(Some(NextTurn { said, history, attempt, checkpoint }))
     }
 
     /// Takes the message of the next turn, with what was said before it.
     async fn next_turn(&self, log: &mut Log) -> Result<Option<NextTurn>, StorageError> {
         let Some((place, said)) = log.queue.pop_front() else { return Ok(None) };
+        self.note_taken(log, place);
         self.resume_work(log).await?;
-        self.live.take(place, log.revision);
+        let history = self.history(log, &said).await?;
+        Ok(Some(NextTurn { said, history, attempt: 1, checkpoint: None }))
+    }
+
+    /// Has the log say, along with the next event, that a message was given to the handler. Of the
+    /// first one that goes without saying.
+    fn note_taken(&self, log: &mut Log, place: Revision) {
+        if place > 1 {
+            let taken = self.event(EventKind::Taken(place));
+            log.notes.push(taken);
+        }
+    }
+
+    /// What was said before this message.
+    async fn history(&self, log: &Log, said: &Said) -> Result<Vec<Arc<Message>>, StorageError> {
         let snapshot = self.engine.storage.snapshot(&self.subject.scope, self.subject.id).await?;
         let snapshot = snapshot.ok_or(StorageError::NotFound)?;
         let later = |message: &Arc<Message>| {
             message.message_id == said.0.message_id
                 || log.queue.iter().any(|(_, (queued, _))| queued.message_id == message.message_id)
         };
-        let history = snapshot.task.history.iter().filter(|message| !later(message)).cloned().collect();
-        Ok(Some((said, history)))
+        Ok(snapshot.task.history.iter().filter(|message| !later(message)).cloned().collect())
     }
 
     /// Says in the log that a task which had paused is worked on: what it waited for is here, and
@@ -366,107 +476,6 @@ impl TaskRun {
         Ok(())
     }
 
-    /// Reads what others have appended.
-    async fn refresh(&self, log: &mut Log) -> Result<(), StorageError> {
-        if !log.pending.is_empty() {
-            return Ok(());
-        }
-        let Subject { scope, id, .. } = &self.subject;
-        loop {
-            let events = self.engine.storage.events(scope, *id, log.revision, super::READ_AT_ONCE).await?;
-            let events = events.ok_or(StorageError::NotFound)?;
-            let more = events.len() == super::READ_AT_ONCE;
-            for event in events {
-                log.revision += 1;
-                match event.kind {
-                    EventKind::Status { state, .. } => log.state = state,
-                    EventKind::Message(message) => {
-                        log.queue.push_back((log.revision, (message, None)));
-                        if log.state == TaskState::InputRequired {
-                            log.state = TaskState::Working;
-                        }
-                    }
-                    EventKind::Details(details) => {
-                        if let Some((_, said)) = log.queue.back_mut() {
-                            said.1 = Some(details);
-                        }
-                    }
-                    EventKind::CancelRequested => {
-                        self.live.cancel.request();
-                    }
-                    _ => {}
-                }
-            }
-            if !more {
-                self.live.observe(log.revision, &log.state);
-                self.engine.grown(&self.live, scope, log.revision, None);
-                return Ok(());
-            }
-        }
-    }
-
-    /// Appends an event, reading on and trying again when others have appended in between.
-    async fn append(&self, log: &mut Log, kind: EventKind) -> Result<(), HandlerError> {
-        loop {
-            if log.state.is_terminal() {
-                return Err(HandlerError::new(format!("the task has ended as {}", log.state)));
-            }
-            match self.try_append(log, kind.clone()).await {
-                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
-                other => return other.map_err(HandlerError::from),
-            }
-        }
-    }
-
-    async fn try_append(&self, log: &mut Log, kind: EventKind) -> Result<(), StorageError> {
-        let event = Event { time: self.engine.host.clock.now(), kind };
-        let mut events = log.pending.clone();
-        events.push(event);
-        self.store(log, events).await
-    }
-
-    async fn store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
-        let Subject { scope, id, .. } = &self.subject;
-        let state = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Status { state, .. } => Some(state.clone()),
-            EventKind::Created { .. } => Some(TaskState::Submitted),
-            _ => None,
-        });
-        let creates = !log.pending.is_empty();
-        if creates {
-            let again = std::mem::replace(&mut log.creating, true);
-            match self.engine.storage.create(scope, *id, events, log.push.clone(), self.engine.replica).await {
-                Ok(revision) => log.revision = revision,
-                // An earlier try got there although nobody waited for it.
-                Err(StorageError::Conflict { .. }) if again => {
-                    self.note_creation(log);
-                    self.engine.grown(&self.live, scope, 1, None);
-                    self.refresh(log).await?;
-                    return Err(StorageError::Conflict { current: log.revision });
-                }
-                Err(StorageError::Conflict { .. }) => {
-                    return Err(StorageError::Failed("a random task id was taken".into()));
-                }
-                Err(error) => return Err(error),
-            }
-            self.note_creation(log);
-        } else {
-            log.revision = self.engine.storage.append(scope, *id, log.revision, events, None).await?;
-        }
-        self.engine.grown(&self.live, scope, log.revision, state.as_ref().map(|state| (log.revision, state)));
-        if let Some(state) = state {
-            log.state = state;
-        }
-        Ok(())
-    }
-
-    fn note_creation(&self, log: &mut Log) {
-        log.pending = Vec::new();
-        log.push = None;
-        self.live.take(1, 1);
-        self.created.store(true, Ordering::SeqCst);
-    }
-
     /// Ends the run without a task.
     async fn answer(
         &self,
@@ -474,15 +483,16 @@ impl TaskRun {
         answer: Result<Arc<Message>, Error>,
     ) -> Result<Option<NextTurn>, StorageError> {
         self.say(log, answer).await?;
-        self.live.stop(Revision::MAX);
+        self.live.quit();
         Ok(None)
     }
 
     /// Answers without a task; under a claim, repeats of the message get the same answer.
     async fn say(&self, log: &mut Log, answer: Result<Arc<Message>, Error>) -> Result<(), StorageError> {
         let Subject { scope, id, claim, .. } = &self.subject;
-        if let Some(message_id) = claim {
+        if let Some((message_id, _)) = claim {
             self.engine.storage.settle(scope, message_id, *id, answer.as_ref().ok().cloned()).await?;
+            self.engine.publish(*id, 0);
         }
         log.stage = Stage::Answered;
         *lock(&self.direct) = Some(answer);
@@ -490,11 +500,37 @@ impl TaskRun {
         Ok(())
     }
 
-    /// The storage has failed: whoever waits is told, and nobody is left waiting.
-    fn give_up(&self, error: StorageError) {
+    /// The storage has failed: whoever waits is told, and nobody is left waiting. What is left of the
+    /// run is seen to when the storage is there again.
+    pub(crate) async fn give_up(&self, error: StorageError) {
         tracing::error!(task = %self.subject.name, error = %Chain(&error), "the run is abandoned");
+        let Subject { scope, id, claim, .. } = &self.subject;
+        let creation = {
+            let mut log = self.log.lock().await;
+            log.stage = Stage::Over;
+            log.creation()
+        };
+        match (self.held().or(creation), claim) {
+            (Some(held), _) => self.engine.membership.put_aside(scope, *id, held),
+            (None, Some((message_id, _))) => {
+                // Repeats are not to wait for what does not come.
+                let _ = self.engine.storage.settle(scope, message_id, *id, None).await;
+            }
+            (None, None) => {}
+        }
         lock(&self.direct).get_or_insert_with(|| Err(Error::internal(error)));
         self.live.abandon();
+    }
+
+    /// The task is another's to run: whoever waits for it here goes on waiting.
+    async fn lose(&self) {
+        tracing::warn!(task = %self.subject.name, "the run is dropped: its lease is lost");
+        self.log.lock().await.stage = Stage::Over;
+        self.fenced.store(true, Ordering::SeqCst);
+        if !self.is_created() {
+            lock(&self.direct).get_or_insert_with(|| Err(abandoned()));
+        }
+        self.live.quit();
     }
 
     /// A message that came while the turn is running. A failure to read shows itself at the next
@@ -505,21 +541,19 @@ impl TaskRun {
             return None;
         }
         let taken = async {
-            if self.live.revision() > log.revision {
+            if self.live.is_beyond(log.revision) {
                 self.refresh(&mut log).await?;
             }
-            if log.state.is_terminal() || log.queue.is_empty() {
+            if log.state.is_terminal() {
                 return Ok(None);
             }
+            let Some((place, (message, _))) = log.queue.pop_front() else { return Ok(None) };
+            self.note_taken(&mut log, place);
             self.resume_work(&mut log).await?;
-            Ok::<_, StorageError>(log.queue.pop_front())
+            Ok::<_, StorageError>(Some(message))
         };
         match taken.await {
-            Ok(taken) => {
-                let (place, (message, _)) = taken?;
-                self.live.take(place, log.revision);
-                Some(message)
-            }
+            Ok(taken) => taken,
             Err(error) => {
                 tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
                 None

@@ -1,0 +1,289 @@
+//! This engine as one of the replicas: it joins before it first writes what it answers for, says in
+//! time that it is still there, and when it cannot, gives up whatever it runs before the others do,
+//! and comes back as another.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use a2a_app_ports::{BoxFuture, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
+use futures::{
+    future::{Either, select},
+    lock::Mutex as AsyncMutex,
+};
+
+use super::{
+    Shared,
+    live::{Live, lock},
+    run::Chain,
+};
+
+/// After these parts of the lease time without an answer it is over, with the rest to spare.
+const OVER_AFTER: (u32, u32) = (5, 6);
+
+/// The engine among the replicas.
+#[derive(Default)]
+pub(super) struct Membership {
+    current: Mutex<Current>,
+    /// How often it was lost.
+    epoch: AtomicU64,
+    joining: AsyncMutex<()>,
+}
+
+#[derive(Default)]
+struct Current {
+    replica: Option<ReplicaId>,
+    /// As whom it was there before.
+    before: Option<ReplicaId>,
+    /// Leases that it has and no run uses, because the storage failed the run.
+    unused: HashMap<TaskId, (Scope, Lease)>,
+    /// Whether it has gone for good.
+    gone: bool,
+}
+
+/// The engine as the replica that it is until it is lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    pub(super) replica: ReplicaId,
+    epoch: u64,
+}
+
+/// A lease, for as long as this engine is the replica that got it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) lease: Lease,
+    epoch: u64,
+}
+
+impl Present {
+    /// The lease of a task that this replica has created.
+    pub(super) fn first(self) -> Held {
+        Held { lease: Lease::first(self.replica), epoch: self.epoch }
+    }
+
+    pub(super) fn is_same(self, other: Self) -> bool {
+        self.epoch == other.epoch
+    }
+}
+
+/// Whether a task is to be run here.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Acquired {
+    /// It is: under this lease.
+    Held {
+        held: Held,
+        /// How it was left.
+        left: Left,
+    },
+    /// It is not: another replica runs it, or it has ended.
+    Not,
+}
+
+/// How a task was left that nobody runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// It waits for its caller, who may have said something meanwhile.
+    GivenBack,
+    /// A replica ran it that was lost.
+    BrokenOff,
+    /// The storage failed its run, here: the next message goes on with it.
+    Abandoned,
+}
+
+impl Membership {
+    fn present(&self) -> Result<Option<Present>, StorageError> {
+        let current = lock(&self.current);
+        if current.gone {
+            return Err(StorageError::Failed("this replica has left the others".into()));
+        }
+        Ok(current.replica.map(|replica| Present { replica, epoch: self.epoch.load(Ordering::SeqCst) }))
+    }
+
+    /// Whether the engine is still the replica that got this lease.
+    pub(super) fn is_good(&self, held: Held) -> bool {
+        self.epoch.load(Ordering::SeqCst) == held.epoch
+    }
+
+    /// Keeps a lease for whoever runs the task next.
+    pub(super) fn put_aside(&self, scope: &Scope, id: TaskId, held: Held) {
+        let mut current = lock(&self.current);
+        if self.is_good(held) {
+            current.unused.insert(id, (scope.clone(), held.lease));
+        }
+    }
+
+    pub(super) fn take_unused(&self, id: TaskId) -> Option<Held> {
+        let mut current = lock(&self.current);
+        let epoch = self.epoch.load(Ordering::SeqCst);
+        current.unused.remove(&id).map(|(_, lease)| Held { lease, epoch })
+    }
+
+    /// The tasks whose leases nobody here uses.
+    pub(super) fn unused(&self) -> Vec<(Scope, TaskId)> {
+        lock(&self.current).unused.iter().map(|(id, (scope, _))| (scope.clone(), *id)).collect()
+    }
+
+    /// The engine is this replica no more.
+    fn lose(&self, epoch: u64) {
+        let mut current = lock(&self.current);
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            current.before = current.replica.take().or(current.before);
+            current.unused.clear();
+            self.epoch.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Shared {
+    /// The engine as a replica, which it becomes if need be.
+    pub(super) async fn present(self: &Arc<Self>) -> Result<Present, StorageError> {
+        match self.membership.present()? {
+            Some(present) => Ok(present),
+            None => self.join_others().await,
+        }
+    }
+
+    /// Boxed, because what is spawned here comes here again.
+    fn join_others(self: &Arc<Self>) -> BoxFuture<'_, Result<Present, StorageError>> {
+        Box::pin(async move {
+            let _alone = self.membership.joining.lock().await;
+            if let Some(present) = self.membership.present()? {
+                return Ok(present);
+            }
+            self.attend();
+            let before = lock(&self.membership.current).before;
+            if let Some(before) = before {
+                // What it ran is free at once, should the storage still wait for it.
+                self.storage.leave(before).await?;
+            }
+            let replica = ReplicaId::from_u128(self.host.random.random());
+            let over = self.until_over();
+            self.storage.join(replica, self.options.lease_time).await?;
+            let present = {
+                let mut current = lock(&self.membership.current);
+                (current.replica, current.before) = (Some(replica), None);
+                Present { replica, epoch: self.membership.epoch.load(Ordering::SeqCst) }
+            };
+            tracing::debug!(%replica, agent = %self.agent, "joined");
+            self.host.spawner.spawn(Box::pin(beat(Arc::downgrade(self), present, over)));
+            Ok(present)
+        })
+    }
+
+    /// Resolves when a lease that is asked for now is about to be over.
+    fn until_over(&self) -> BoxFuture<'static, ()> {
+        self.host.clock.sleep(self.options.lease_time * OVER_AFTER.0 / OVER_AFTER.1)
+    }
+
+    /// Gives up whatever this replica runs.
+    fn lose(&self, present: Present) {
+        self.membership.lose(present.epoch);
+        for live in self.live.all() {
+            live.cancel.wake();
+            live.notify();
+        }
+    }
+
+    /// Leaves the others for good.
+    pub(super) async fn leave(&self) -> Result<(), StorageError> {
+        let replica = {
+            let mut current = lock(&self.membership.current);
+            current.gone = true;
+            current.replica.or(current.before)
+        };
+        let epoch = self.membership.epoch.load(Ordering::SeqCst);
+        let Some(replica) = replica else { return Ok(()) };
+        self.lose(Present { replica, epoch });
+        self.storage.leave(replica).await
+    }
+
+    /// Takes a task to be run here, for whoever has [started](Live::start) to; where it is not to be,
+    /// it is stopped again.
+    pub(super) async fn acquire(self: &Arc<Self>, live: &Live, scope: &Scope) -> Result<Acquired, StorageError> {
+        let id = live.id();
+        if let Some(held) = self.membership.take_unused(id) {
+            return Ok(Acquired::Held { held, left: Left::Abandoned });
+        }
+        loop {
+            let seen = live.revision();
+            let Present { replica, epoch } = self.present().await?;
+            match self.storage.take(scope, id, replica).await? {
+                Taken::Lease { lease, orphaned } => {
+                    let left = if orphaned { Left::BrokenOff } else { Left::GivenBack };
+                    return Ok(Acquired::Held { held: Held { lease, epoch }, left });
+                }
+                // It got it without hearing of it.
+                Taken::By(lease) if lease.replica == replica => {
+                    return Ok(Acquired::Held { held: Held { lease, epoch }, left: Left::BrokenOff });
+                }
+                // Unless somebody here has said something meanwhile, which that one may not see.
+                Taken::By(_) | Taken::Over if live.stop(seen) => return Ok(Acquired::Not),
+                Taken::By(_) | Taken::Over => {}
+            }
+        }
+    }
+}
+
+/// Says in time that a replica is still there. When that fails for too long, it is given up.
+async fn beat(engine: Weak<Shared>, present: Present, mut over: BoxFuture<'static, ()>) {
+    let mut failed = false;
+    loop {
+        let Some(shared) = engine.upgrade() else { return };
+        let pause = shared.options.lease_time / if failed { 30 } else { 3 };
+        let pause = select(shared.host.clock.sleep(pause), shared.lifecycle.closed());
+        drop(shared);
+        let lost = matches!(select(&mut over, pause).await, Either::Left(_));
+        let Some(shared) = engine.upgrade() else { return };
+        if shared.membership.epoch.load(Ordering::SeqCst) != present.epoch {
+            return;
+        }
+        let next = shared.until_over();
+        let renewed = match lost {
+            true => None,
+            false => {
+                let renewal = shared.storage.renew(present.replica, shared.options.lease_time);
+                match select(&mut over, renewal).await {
+                    Either::Left(_) => None,
+                    Either::Right((renewed, _)) => Some(renewed),
+                }
+            }
+        };
+        match renewed {
+            Some(Ok(true)) => (over, failed) = (next, false),
+            Some(Err(error)) => {
+                tracing::warn!(replica = %present.replica, error = %Chain(&error), "cannot renew the leases");
+                failed = true;
+            }
+            Some(Ok(false)) | None => {
+                tracing::error!(replica = %present.replica, "lost: whatever it runs is dropped");
+                shared.lose(present);
+                drop(shared);
+                return come_back(engine).await;
+            }
+        }
+    }
+}
+
+/// Has a lost replica join as another as soon as that is possible, and see what is left.
+async fn come_back(engine: Weak<Shared>) {
+    loop {
+        let Some(shared) = engine.upgrade() else { return };
+        match shared.present().await {
+            Ok(_) => return shared.sweep().await,
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "cannot join the other replicas");
+                if lock(&shared.membership.current).gone {
+                    return;
+                }
+                let pause = shared.host.clock.sleep(shared.options.lease_time / 30 + Duration::from_millis(1));
+                drop(shared);
+                pause.await;
+            }
+        }
+    }
+}

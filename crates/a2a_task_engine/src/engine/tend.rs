@@ -1,0 +1,195 @@
+//! What the engine sees to by itself, as long as it is there: tasks that are watched here and run
+//! elsewhere, tasks that lost replicas have left, and what the storage is to forget.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use a2a_app_ports::{EventBus, Scope, StorageError, TaskId, Wake};
+use a2a_protocol_core::{Error, TaskState};
+use futures::{
+    StreamExt,
+    future::{Either, select},
+};
+
+use super::{
+    READ_AT_ONCE, Shared,
+    drive::Drive,
+    failed,
+    live::Live,
+    membership::{Acquired, Left},
+    run::{Chain, Subject, TaskRun},
+    slot::News,
+};
+
+/// How often whoever waits looks, should a wake-up be lost.
+pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// So many tasks are looked at, or taken over, at once.
+const AT_ONCE: usize = 16;
+/// So many tasks are asked for that nobody runs.
+const ORPHANS: usize = 256;
+
+impl Shared {
+    /// Sees to all this from now on.
+    pub(super) fn attend(self: &Arc<Self>) {
+        if self.attending.load(Ordering::Relaxed) || self.attending.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        self.host.spawner.spawn(Box::pin(tend(Arc::downgrade(self))));
+        if let Some(bus) = &self.options.bus {
+            self.host.spawner.spawn(Box::pin(listen(Arc::downgrade(self), bus.clone())));
+        }
+    }
+
+    /// Reads on in the log of a task, for those who wait for what it says.
+    pub(super) async fn look(self: &Arc<Self>, live: &Arc<Live>) {
+        let Some(scope) = live.scope() else { return };
+        loop {
+            let after = live.read();
+            match self.storage.events(scope, live.id(), after, READ_AT_ONCE).await {
+                Ok(Some(events)) => {
+                    live.learn(&News::of(after, &events));
+                    if !live.is_beyond(live.read()) || events.is_empty() {
+                        break;
+                    }
+                }
+                Ok(None) => {
+                    // The log is gone: the task has long ended, or is gone itself.
+                    match self.storage.snapshot(scope, live.id()).await {
+                        Ok(Some(snapshot)) => self.observe(live, scope, &snapshot),
+                        Ok(None) => live.abandon_waiters(),
+                        Err(error) => tracing::debug!(task = %live.id(), error = %Chain(&error), "cannot read a task"),
+                    }
+                    break;
+                }
+                Err(error) => {
+                    tracing::debug!(task = %live.id(), error = %Chain(&error), "cannot read a log");
+                    break;
+                }
+            }
+        }
+        if live.slot().state.is_interrupted() {
+            // Whether somebody runs the task, no event says.
+            live.notify();
+        }
+    }
+
+    async fn look_at_all(self: Arc<Self>) {
+        let looks = futures::stream::iter(self.live.all());
+        looks.for_each_concurrent(AT_ONCE, async |live| self.look(&live).await).await;
+    }
+
+    /// Sees to what lost replicas have left, here or elsewhere, and to what is to be forgotten.
+    pub(super) async fn sweep(self: Arc<Self>) {
+        if self.sweeping.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let _done = Reset(&self.sweeping);
+        if let Err(error) = self.try_sweep().await {
+            tracing::warn!(error = %Chain(&error), "cannot sweep");
+        }
+    }
+
+    async fn try_sweep(self: &Arc<Self>) -> Result<(), StorageError> {
+        for (scope, id) in self.membership.unused() {
+            self.take_over(&scope, id).await?;
+        }
+        for (scope, id) in self.storage.orphans(&self.agent, ORPHANS).await? {
+            self.take_over(&scope, id).await?;
+        }
+        self.resume_pushes().await?;
+        while self.storage.sweep(self.host.clock.now()).await? {}
+        Ok(())
+    }
+
+    /// Takes up what was left before this engine was there, and sees to what may be left later.
+    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), Error> {
+        self.attend();
+        self.try_sweep().await.map_err(failed)
+    }
+
+    /// Takes a task over that nobody runs: it is run again, or failed, or waits for its caller.
+    pub(super) async fn take_over(self: &Arc<Self>, scope: &Scope, id: TaskId) -> Result<(), StorageError> {
+        let live = self.live.enter(id);
+        let Some(snapshot) = self.storage.snapshot(scope, id).await? else {
+            // It was never created after all.
+            self.membership.take_unused(id);
+            return Ok(());
+        };
+        self.observe(&live, scope, &snapshot);
+        if !live.start() {
+            return Ok(());
+        }
+        let acquired = self.acquire(&live, scope).await.inspect_err(|_| live.quit())?;
+        let Acquired::Held { held, left } = acquired else { return Ok(()) };
+        let Some(subject) = Subject::left(self, scope, id, &snapshot) else {
+            let text = format!(
+                "the process that ran the agent was lost, and the skill {:?} is no longer offered",
+                snapshot.skill
+            );
+            return self.end_held(&live, scope, held, TaskState::Failed, Some(text)).await;
+        };
+        let left = if left == Left::Abandoned { Left::BrokenOff } else { left };
+        let before = live.revision();
+        let run = TaskRun::resume(self.clone(), subject, live.clone(), held);
+        let mut drive = Drive::new(self.clone(), Box::pin(run.go_on(left)));
+        drive.until(&live, || !live.is_running() || live.revision() > before).await;
+        Ok(())
+    }
+}
+
+/// Sets a flag back.
+struct Reset<'a>(&'a AtomicBool);
+
+impl Drop for Reset<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Looks and sweeps, as long as the engine is there.
+async fn tend(engine: Weak<Shared>) {
+    let mut since_sweep = Duration::ZERO;
+    loop {
+        let Some(shared) = engine.upgrade() else { return };
+        let sweep_time = shared.options.lease_time / 3;
+        let pause = LOOK.min(sweep_time).max(Duration::from_millis(1));
+        let waiting = select(shared.host.clock.sleep(pause), shared.lifecycle.closed());
+        drop(shared);
+        if let Either::Right(_) = waiting.await {
+            return;
+        }
+        let Some(shared) = engine.upgrade() else { return };
+        shared.host.spawner.spawn(Box::pin(shared.clone().look_at_all()));
+        since_sweep += pause;
+        if since_sweep >= sweep_time {
+            since_sweep = Duration::ZERO;
+            shared.host.spawner.spawn(Box::pin(shared.clone().sweep()));
+        }
+    }
+}
+
+/// Hears what other replicas have written, as long as the engine is there.
+async fn listen(engine: Weak<Shared>, bus: Arc<dyn EventBus>) {
+    let mut wakes = bus.subscribe();
+    let Some(closed) = engine.upgrade().map(|shared| shared.lifecycle.closed()) else { return };
+    let mut closed = closed;
+    while let Either::Left((Some(wake), _)) = select(wakes.next(), &mut closed).await {
+        let Some(shared) = engine.upgrade() else { return };
+        match wake {
+            Wake::Task(id, revision) => {
+                if let Some(live) = shared.live.find(id)
+                    && live.hear(revision)
+                {
+                    let engine = shared.clone();
+                    shared.host.spawner.spawn(Box::pin(async move { engine.look(&live).await }));
+                }
+            }
+            Wake::All => shared.host.spawner.spawn(Box::pin(shared.clone().look_at_all())),
+        }
+    }
+}
