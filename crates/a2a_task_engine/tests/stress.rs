@@ -17,10 +17,9 @@ use std::{
 
 use a2a_app_ports::{AgentOperations, CallContext, HandlerError, TaskUpdater, Turn};
 use a2a_protocol_core::{EventKind, Message, StreamEvent, StreamResponse, SubscribeToTaskRequest, Task, log::absorb};
-use a2a_task_engine::Engine;
 use support::{
-    Dice, TestStorage, cancel, collect, engine_on, follow_up, get, idle, immediately, once, plain, request, skill,
-    task, within,
+    Balanced, Dice, Fleet, TestStorage, cancel, collect, follow_up, get, idle, immediately, once, plain, request,
+    skill, task, within,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -32,12 +31,18 @@ struct Conditions {
     vanishing: bool,
     /// Updaters and turns are used after their handler has returned.
     late: bool,
+    /// Each call goes to one of so many replicas, which may wake each other.
+    replicas: u32,
+    bus: bool,
 }
+
+/// One engine, and callers that stay.
+const CALM: Conditions = Conditions { slow_storage: false, vanishing: false, late: false, replicas: 1, bus: false };
 
 /// One round: a task, its handler and its callers.
 #[derive(Clone)]
 struct Round {
-    engine: Engine,
+    engine: Balanced,
     storage: Arc<TestStorage>,
     handler: Arc<Handler>,
     dice: Arc<Dice>,
@@ -167,9 +172,12 @@ impl Round {
         let late = conditions.late;
         let (given, kept) = Default::default();
         let handler = Arc::new(Handler { dice: dice.clone(), late, given, kept });
-        let storage = Arc::new(if conditions.slow_storage { TestStorage::slow(seed) } else { TestStorage::default() });
+        let storage = if conditions.slow_storage { TestStorage::slow(seed) } else { TestStorage::default() };
+        let fleet = Fleet::on(storage, conditions.bus);
         let answering = handler.clone();
-        let engine = engine_on(storage.clone(), skill(move |turn, task| answering.clone().answer(turn, task)));
+        let skill = skill(move |turn, task| answering.clone().answer(turn, task));
+        let engines = (0..conditions.replicas).map(|_| fleet.idle_replica(skill.clone()).engine).collect();
+        let (engine, storage) = (Balanced { engines, dice: dice.clone() }, fleet.storage);
         Self { engine, storage, handler, dice, conditions }
     }
 
@@ -186,7 +194,9 @@ impl Round {
         if let Some(events) = stream {
             assert_in_order(&within("the first stream", events).await.unwrap());
         }
-        idle(&self.engine).await;
+        for engine in &self.engine.engines {
+            idle(engine).await;
+        }
         self.assert_sound(&id).await;
     }
 
@@ -343,31 +353,38 @@ fn several_threads() -> Runtime {
 
 #[test]
 fn tasks_are_sound_on_a_storage_in_memory() {
-    play(one_thread, Conditions { slow_storage: false, vanishing: false, late: false });
+    play(one_thread, CALM);
 }
 
 #[test]
 fn tasks_are_sound_on_a_slow_storage() {
-    play(one_thread, Conditions { slow_storage: true, vanishing: false, late: false });
+    play(one_thread, Conditions { slow_storage: true, ..CALM });
 }
 
 #[test]
 fn tasks_are_sound_though_callers_vanish() {
     for slow_storage in [false, true] {
-        play(one_thread, Conditions { slow_storage, vanishing: true, late: false });
+        play(one_thread, Conditions { slow_storage, vanishing: true, ..CALM });
     }
 }
 
 #[test]
 fn tasks_are_sound_though_handlers_outstay_their_turns() {
     for slow_storage in [false, true] {
-        play(one_thread, Conditions { slow_storage, vanishing: true, late: true });
+        play(one_thread, Conditions { slow_storage, vanishing: true, late: true, ..CALM });
     }
 }
 
 #[test]
 fn tasks_are_sound_on_several_threads() {
     for slow_storage in [false, true] {
-        play(several_threads, Conditions { slow_storage, vanishing: true, late: false });
+        play(several_threads, Conditions { slow_storage, vanishing: true, ..CALM });
+    }
+}
+
+#[test]
+fn tasks_are_sound_on_several_replicas() {
+    for (slow_storage, bus) in [(false, true), (true, true), (true, false)] {
+        play(one_thread, Conditions { slow_storage, vanishing: true, late: true, replicas: 3, bus });
     }
 }

@@ -56,6 +56,7 @@ pub(super) async fn a_created_task_is_its_creators_to_run(storage: &impl Storage
 
 pub(super) async fn a_lease_ends_with_its_task(storage: &impl Storage) {
     let (scope, id, lease) = running(storage, 1).await;
+    good(storage.join(OTHER, LONG).await);
     good(storage.append(&scope, id, 1, vec![status(2, TaskState::Completed)], Some(lease)).await);
     assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::Over);
     assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(lease)).await);
@@ -186,4 +187,16 @@ pub(super) async fn a_snapshot_says_who_runs_the_task(storage: &impl Storage) {
     assert_eq!(holder().await, Some(Holder::Lost));
     good(storage.append(&scope, id, 1, vec![status(2, TaskState::Canceled)], None).await);
     assert_eq!(holder().await, Some(Holder::Nobody), "it has ended");
+}
+
+pub(super) async fn whoever_is_lost_takes_nothing(storage: &impl Storage) {
+    let (scope, id, lease) = running(storage, 1).await;
+    assert!(good(storage.release(&scope, id, lease, 1).await));
+    let refused = storage.take(&scope, id, OTHER).await;
+    assert!(matches!(refused, Err(StorageError::Fenced)), "it never joined: {refused:?}");
+    good(storage.leave(REPLICA).await);
+    let refused = storage.take(&scope, id, REPLICA).await;
+    assert!(matches!(refused, Err(StorageError::Fenced)), "it has left: {refused:?}");
+    good(storage.join(OTHER, LONG).await);
+    assert!(lease.fence < self::lease(taken(storage, &scope, id, OTHER).await).0.fence);
 }

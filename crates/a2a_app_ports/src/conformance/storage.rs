@@ -74,6 +74,7 @@ cases! {
     leases::what_a_lost_replica_appends_is_refused,
     leases::leases_belong_to_their_scope,
     leases::a_task_that_nobody_has_is_found_once_its_log_grows,
+    leases::whoever_is_lost_takes_nothing,
     leases::a_snapshot_says_who_runs_the_task,
     pushes::a_push_config_is_read_back_and_replaced,
     pushes::push_configs_come_in_pages_by_id,

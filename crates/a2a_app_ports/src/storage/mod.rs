@@ -323,7 +323,7 @@ pub trait FleetStorage: Send + Sync {
     /// it or who has it is lost. Of many who try at once, one gets it.
     ///
     /// # Errors
-    /// Only `Failed`.
+    /// `Fenced` when the replica has not joined, or is lost; else only `Failed`.
     fn take<'a>(
         &'a self,
         scope: &'a Scope,

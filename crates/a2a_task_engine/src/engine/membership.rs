@@ -211,8 +211,17 @@ impl Shared {
         }
         loop {
             let seen = live.revision();
-            let Present { replica, epoch } = self.present().await?;
-            match self.storage.take(scope, id, replica).await? {
+            let present = self.present().await?;
+            let Present { replica, epoch } = present;
+            let taken = match self.storage.take(scope, id, replica).await {
+                Err(StorageError::Fenced) => {
+                    // It is lost, and has not known.
+                    self.lose(present);
+                    continue;
+                }
+                taken => taken?,
+            };
+            match taken {
                 Taken::Lease { lease, orphaned } => {
                     let left = if orphaned { Left::BrokenOff } else { Left::GivenBack };
                     return Ok(Acquired::Held { held: Held { lease, epoch }, left });

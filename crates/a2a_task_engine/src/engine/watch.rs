@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use a2a_app_ports::{BoxFuture, Holder, Revision, Scope, Snapshot, StorageError, TaskId};
@@ -14,6 +15,11 @@ use event_listener::EventListener;
 use futures::Stream;
 
 use super::{READ_AT_ONCE, Shared, abandoned, drive::Beside, live::Live, slot::News};
+
+/// How often, and after which time, a storage is asked again that fails. A watcher is patient: it
+/// loses nothing by waiting.
+const RETRIES: u32 = 60;
+const RETRY: Duration = Duration::from_secs(1);
 
 /// When a watcher has seen enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +51,9 @@ pub(crate) struct Watch {
     until: Until,
     ready: VecDeque<Arc<StreamEvent>>,
     reading: Option<BoxFuture<'static, Result<Option<Vec<Event>>, StorageError>>>,
+    /// How often in a row it could not be read, and the rest before the next try.
+    failures: u32,
+    rest: Option<BoxFuture<'static, ()>>,
     listener: Option<EventListener>,
     /// Whether anybody runs the task is being looked up; or has been, since the last change.
     asking: Option<BoxFuture<'static, Result<Option<Snapshot>, StorageError>>>,
@@ -78,6 +87,8 @@ impl Watch {
             until,
             ready: VecDeque::from([Arc::new(first)]),
             reading: None,
+            failures: 0,
+            rest: None,
             listener: None,
             asking: None,
             asked: false,
@@ -147,6 +158,10 @@ impl Stream for Watch {
                 this.beside = None;
                 return Poll::Ready(None);
             }
+            if let Some(rest) = &mut this.rest {
+                ready!(rest.as_mut().poll(cx));
+                this.rest = None;
+            }
             if let Some(reading) = &mut this.reading {
                 let read = ready!(reading.as_mut().poll(cx));
                 this.reading = None;
@@ -156,11 +171,17 @@ impl Stream for Watch {
                         this.over = true;
                         return Poll::Ready(Some(Err(Error::task_not_found(&this.task_id))));
                     }
-                    Err(error) => {
+                    Err(error) if this.failures >= RETRIES => {
                         this.over = true;
                         return Poll::Ready(Some(Err(Error::internal(error))));
                     }
+                    Err(_) => {
+                        this.failures += 1;
+                        this.rest = Some(this.engine.host.clock.sleep(RETRY));
+                        continue;
+                    }
                 }
+                this.failures = 0;
                 continue;
             }
             if !this.live.is_beyond(this.after)

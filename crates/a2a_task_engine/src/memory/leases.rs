@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, Taken, TaskId};
+use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
 
 use super::{MemoryStorage, lock};
 
@@ -75,13 +75,16 @@ impl Replicas {
 }
 
 impl MemoryStorage {
-    pub(super) fn take_now(&self, scope: &Scope, id: TaskId, replica: ReplicaId) -> Taken {
-        let Some(record) = self.find(scope, id) else { return Taken::Over };
+    pub(super) fn take_now(&self, scope: &Scope, id: TaskId, replica: ReplicaId) -> Result<Taken, StorageError> {
+        if !self.replicas.is_present(replica) {
+            return Err(StorageError::Fenced);
+        }
+        let Some(record) = self.find(scope, id) else { return Ok(Taken::Over) };
         let mut kept = record.kept();
         if kept.has_ended() || kept.is_gone() {
-            return Taken::Over;
+            return Ok(Taken::Over);
         }
-        match self.replicas.holder(kept.holder()) {
+        Ok(match self.replicas.holder(kept.holder()) {
             Holder::Present(_) => kept.lease().map_or(Taken::Over, Taken::By),
             holder => {
                 if holder == Holder::Nobody {
@@ -89,7 +92,7 @@ impl MemoryStorage {
                 }
                 Taken::Lease { lease: kept.take(replica), orphaned: holder == Holder::Lost }
             }
-        }
+        })
     }
 
     pub(super) fn release_now(&self, scope: &Scope, id: TaskId, lease: Lease, seen: Revision) -> bool {

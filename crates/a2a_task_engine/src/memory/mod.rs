@@ -403,7 +403,7 @@ impl FleetStorage for MemoryStorage {
         id: TaskId,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Taken, StorageError>> {
-        Box::pin(async move { Ok(self.take_now(scope, id, replica)) })
+        Box::pin(async move { self.take_now(scope, id, replica) })
     }
 
     fn release<'a>(

@@ -8,6 +8,7 @@
     reason = "each test uses a part of these helpers"
 )]
 
+mod fleet;
 mod storage;
 mod webhook;
 
@@ -20,17 +21,18 @@ use std::{
 };
 
 use a2a_app_ports::{
-    AgentOperations, Answers, BoxFuture, CallContext, Clock, EventStream, HandlerError, Host, Random, Spawner, Storage,
-    TaskUpdater, Turn,
+    AgentOperations, AgentService, Answers, BoxFuture, CallContext, Clock, EventStream, HandlerError, Host, Random,
+    Spawner, Storage, TaskUpdater, Turn,
 };
 use a2a_protocol_core::{
     AgentCard, CancelTaskRequest, Error, GetTaskRequest, Message, SendMessageRequest, SendMessageResponse, StreamEvent,
     Task, TaskState, Timestamp, extensions::IDEMPOTENT_SEND,
 };
 use a2a_task_engine::{Engine, EngineOptions, MemoryStorage, Skill};
+pub use fleet::{Balanced, Bus, Fleet, Replica};
 use futures::StreamExt;
 pub use storage::TestStorage;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 pub use webhook::{Told, Webhooks, busy};
 
 /// Time goes on as tokio's does from when the clock was made.
@@ -56,17 +58,30 @@ impl Spawner for TokioSpawner {
 
 /// A process that can be killed: whatever it has spawned stops where it is.
 #[derive(Default)]
-pub struct Process(Mutex<Vec<tokio::task::AbortHandle>>);
+pub struct Process(Mutex<(Vec<tokio::task::AbortHandle>, bool)>);
 
 impl Spawner for Process {
     fn spawn(&self, future: BoxFuture<'static, ()>) {
-        self.0.lock().unwrap().push(tokio::spawn(future).abort_handle());
+        drop(self.run(future));
     }
 }
 
 impl Process {
+    /// Has the process run this; once it is killed, nothing comes of it.
+    pub fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        let mut spawned = self.0.lock().unwrap();
+        let task = tokio::spawn(future);
+        if spawned.1 {
+            task.abort();
+        }
+        spawned.0.push(task.abort_handle());
+        task
+    }
+
     pub fn kill(&self) {
-        self.0.lock().unwrap().drain(..).for_each(|task| task.abort());
+        let mut spawned = self.0.lock().unwrap();
+        spawned.1 = true;
+        spawned.0.drain(..).for_each(|task| task.abort());
     }
 }
 
@@ -82,10 +97,15 @@ impl Random for Counting {
 }
 
 pub fn host() -> Host {
+    host_of(0, Arc::new(TokioSpawner))
+}
+
+/// The so-manieth host, which makes ids of its own.
+pub fn host_of(number: u64, spawner: Arc<dyn Spawner>) -> Host {
     Host {
         clock: Arc::new(TokioClock(tokio::time::Instant::now())),
-        spawner: Arc::new(TokioSpawner),
-        random: Arc::new(Counting::default()),
+        spawner,
+        random: Arc::new(Counting(AtomicU64::new(number << 40))),
     }
 }
 
@@ -184,15 +204,15 @@ pub fn task(answer: Result<SendMessageResponse, Error>) -> Arc<Task> {
     }
 }
 
-pub async fn get(engine: &Engine, id: &str) -> Arc<Task> {
+pub async fn get(engine: &impl AgentService, id: &str) -> Arc<Task> {
     engine.get_task(plain(), GetTaskRequest::new(id)).await.unwrap()
 }
 
-pub async fn state(engine: &Engine, id: &str) -> TaskState {
+pub async fn state(engine: &impl AgentService, id: &str) -> TaskState {
     get(engine, id).await.status.state.clone()
 }
 
-pub async fn cancel(engine: &Engine, id: &str) -> Result<Arc<Task>, Error> {
+pub async fn cancel(engine: &impl AgentService, id: &str) -> Result<Arc<Task>, Error> {
     within("the cancellation", engine.cancel_task(plain(), CancelTaskRequest::new(id))).await
 }
 
@@ -222,7 +242,7 @@ pub async fn let_others_run() {
 }
 
 /// Waits until the message is in the log of the task.
-pub async fn said(engine: &Engine, task: &str, message_id: &str) {
+pub async fn said(engine: &impl AgentService, task: &str, message_id: &str) {
     for _ in 0..1000 {
         if get(engine, task).await.history.iter().any(|said| said.message_id == message_id) {
             return;

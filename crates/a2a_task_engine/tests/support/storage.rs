@@ -1,8 +1,9 @@
 //! A storage in memory with what other storages are known for: it takes its time, and it fails.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,23 +15,73 @@ use a2a_app_ports::{
 };
 use a2a_protocol_core::{Event, Message, Timestamp};
 use a2a_task_engine::MemoryStorage;
+use futures::FutureExt;
+use tokio::time::Instant;
 
 use super::{AGENT, Dice};
 
-/// Memory that may be slow, and that may be told to fail.
+/// Memory that may be slow, and that may be told to fail. Several may share the memory, as replicas
+/// do: then each is the line of one of them.
 #[derive(Default)]
 pub struct TestStorage {
-    memory: MemoryStorage,
+    memory: Arc<MemoryStorage>,
+    /// Until when replicas have said that they are there.
+    present: Arc<Mutex<HashMap<ReplicaId, Instant>>>,
     /// How often at most others run before the effect of an operation, and again after it.
     delay: u32,
     dice: Dice,
     broken: AtomicBool,
+    cut: AtomicBool,
+    calls: Mutex<Vec<&'static str>>,
 }
 
 impl TestStorage {
     /// A storage that waits before and after the effect of each operation, as SQL does.
     pub fn slow(seed: u64) -> Self {
         Self { delay: 3, dice: Dice::new(seed), ..Self::default() }
+    }
+
+    /// Another line to the same memory.
+    pub fn line(&self, seed: u64) -> Self {
+        let (memory, present) = (self.memory.clone(), self.present.clone());
+        Self { memory, present, delay: self.delay, dice: Dice::new(seed), ..Self::default() }
+    }
+
+    /// Has everything fail from now on, or no more.
+    pub fn set_cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// What has been asked of it since this was asked last.
+    pub fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// Has the log of a task say what a caller said.
+    pub async fn say(&self, task: &str, event: Event) {
+        let scope = Scope { agent: AGENT.into(), tenant: None, owner: None };
+        let length = self.log(task).await.len() as Revision;
+        self.memory.append(&scope, task.parse().unwrap(), length, vec![event], None).await.unwrap();
+    }
+
+    /// Writes off all replicas that are there.
+    pub async fn lose_all(&self) {
+        let present: Vec<_> = self.present.lock().unwrap().drain().map(|(replica, _)| replica).collect();
+        for replica in present {
+            self.memory.leave(replica).await.unwrap();
+        }
+    }
+
+    fn is_there(&self, replica: ReplicaId, time: Duration) {
+        self.present.lock().unwrap().insert(replica, Instant::now() + time);
+    }
+
+    /// Writes off whoever has not been heard of.
+    fn expire(&self) {
+        let mut present = self.present.lock().unwrap();
+        for (replica, _) in present.extract_if(|_, until| *until <= Instant::now()) {
+            self.memory.leave(replica).now_or_never().unwrap().unwrap();
+        }
     }
 
     /// Has whatever writes fail from now on, or no more.
@@ -44,12 +95,18 @@ impl TestStorage {
         self.memory.events(&scope, task.parse().unwrap(), 0, usize::MAX).await.unwrap().unwrap()
     }
 
-    fn slowly<'a, T: Send + 'a>(&'a self, operation: BoxFuture<'a, T>) -> BoxFuture<'a, T> {
-        if self.delay == 0 {
-            return operation;
-        }
+    fn slowly<'a, T: Send + 'a>(
+        &'a self,
+        name: &'static str,
+        operation: BoxFuture<'a, Result<T, StorageError>>,
+    ) -> BoxFuture<'a, Result<T, StorageError>> {
         Box::pin(async move {
+            self.calls.lock().unwrap().push(name);
             self.dice.dawdle(self.delay).await;
+            if self.cut.load(Ordering::SeqCst) {
+                return Err(StorageError::Failed("nobody there".into()));
+            }
+            self.expire();
             let done = operation.await;
             self.dice.dawdle(self.delay).await;
             done
@@ -58,14 +115,16 @@ impl TestStorage {
 
     fn write<'a, T: Send + 'a>(
         &'a self,
+        name: &'static str,
         operation: BoxFuture<'a, Result<T, StorageError>>,
     ) -> BoxFuture<'a, Result<T, StorageError>> {
-        self.slowly(Box::pin(async move {
+        let operation = Box::pin(async move {
             if self.broken.load(Ordering::SeqCst) {
                 return Err(StorageError::Failed("disk on fire".into()));
             }
             operation.await
-        }))
+        });
+        self.slowly(name, operation)
     }
 }
 
@@ -78,7 +137,7 @@ impl TaskStorage for TestStorage {
         push: Option<Box<PushConfigRow>>,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(Box::pin(async move { self.memory.create(scope, id, events, push, replica).await }))
+        self.write("create", Box::pin(async move { self.memory.create(scope, id, events, push, replica).await }))
     }
 
     fn append<'a>(
@@ -89,11 +148,11 @@ impl TaskStorage for TestStorage {
         events: Vec<Event>,
         lease: Option<Lease>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(Box::pin(async move { self.memory.append(scope, id, expected, events, lease).await }))
+        self.write("append", Box::pin(async move { self.memory.append(scope, id, expected, events, lease).await }))
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.snapshot(scope, id).await }))
+        self.slowly("snapshot", Box::pin(async move { self.memory.snapshot(scope, id).await }))
     }
 
     fn snapshot_at<'a>(
@@ -102,7 +161,7 @@ impl TaskStorage for TestStorage {
         id: TaskId,
         revision: Revision,
     ) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.snapshot_at(scope, id, revision).await }))
+        self.slowly("snapshot_at", Box::pin(async move { self.memory.snapshot_at(scope, id, revision).await }))
     }
 
     fn events<'a>(
@@ -112,15 +171,15 @@ impl TaskStorage for TestStorage {
         after: Revision,
         limit: usize,
     ) -> BoxFuture<'a, Result<Option<Vec<Event>>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.events(scope, id, after, limit).await }))
+        self.slowly("events", Box::pin(async move { self.memory.events(scope, id, after, limit).await }))
     }
 
     fn list<'a>(&'a self, scope: &'a Scope, query: &'a ListQuery) -> BoxFuture<'a, Result<TaskPage, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.list(scope, query).await }))
+        self.slowly("list", Box::pin(async move { self.memory.list(scope, query).await }))
     }
 
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.claim(scope, claim).await }))
+        self.slowly("claim", Box::pin(async move { self.memory.claim(scope, claim).await }))
     }
 
     fn settle<'a>(
@@ -130,7 +189,7 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.settle(scope, message_id, task, answer).await }))
+        self.slowly("settle", Box::pin(async move { self.memory.settle(scope, message_id, task, answer).await }))
     }
 
     fn put_push_config<'a>(
@@ -140,7 +199,10 @@ impl TaskStorage for TestStorage {
         row: PushConfigRow,
         most: usize,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.put_push_config(scope, task, row, most).await }))
+        self.write(
+            "put_push_config",
+            Box::pin(async move { self.memory.put_push_config(scope, task, row, most).await }),
+        )
     }
 
     fn push_config<'a>(
@@ -149,7 +211,7 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<PushConfigRow>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.push_config(scope, task, id).await }))
+        self.slowly("push_config", Box::pin(async move { self.memory.push_config(scope, task, id).await }))
     }
 
     fn push_configs<'a>(
@@ -159,7 +221,7 @@ impl TaskStorage for TestStorage {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<PushConfigRow>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.push_configs(scope, task, after, limit).await }))
+        self.slowly("push_configs", Box::pin(async move { self.memory.push_configs(scope, task, after, limit).await }))
     }
 
     fn delete_push_config<'a>(
@@ -168,21 +230,36 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         id: &'a str,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.delete_push_config(scope, task, id).await }))
+        self.write("delete_push_config", Box::pin(async move { self.memory.delete_push_config(scope, task, id).await }))
     }
 }
 
 impl FleetStorage for TestStorage {
     fn join(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.join(replica, time).await }))
+        self.write(
+            "join",
+            Box::pin(async move {
+                self.is_there(replica, time);
+                self.memory.join(replica, time).await
+            }),
+        )
     }
 
     fn renew(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<bool, StorageError>> {
-        self.write(Box::pin(async move { self.memory.renew(replica, time).await }))
+        self.write(
+            "renew",
+            Box::pin(async move {
+                let there = self.memory.renew(replica, time).await?;
+                if there {
+                    self.is_there(replica, time);
+                }
+                Ok(there)
+            }),
+        )
     }
 
     fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.leave(replica).await }))
+        self.write("leave", Box::pin(async move { self.memory.leave(replica).await }))
     }
 
     fn take<'a>(
@@ -191,7 +268,7 @@ impl FleetStorage for TestStorage {
         id: TaskId,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Taken, StorageError>> {
-        self.write(Box::pin(async move { self.memory.take(scope, id, replica).await }))
+        self.write("take", Box::pin(async move { self.memory.take(scope, id, replica).await }))
     }
 
     fn release<'a>(
@@ -201,7 +278,7 @@ impl FleetStorage for TestStorage {
         lease: Lease,
         seen: Revision,
     ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        self.write(Box::pin(async move { self.memory.release(scope, id, lease, seen).await }))
+        self.write("release", Box::pin(async move { self.memory.release(scope, id, lease, seen).await }))
     }
 
     fn orphans<'a>(
@@ -209,11 +286,11 @@ impl FleetStorage for TestStorage {
         agent: &'a str,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.orphans(agent, limit).await }))
+        self.slowly("orphans", Box::pin(async move { self.memory.orphans(agent, limit).await }))
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {
-        self.write(Box::pin(async move { self.memory.sweep(now).await }))
+        self.write("sweep", Box::pin(async move { self.memory.sweep(now).await }))
     }
 
     fn page_token_key(&self, candidate: [u8; 32]) -> BoxFuture<'_, Result<[u8; 32], StorageError>> {
@@ -226,7 +303,7 @@ impl FleetStorage for TestStorage {
         created: Timestamp,
         cursor: Revision,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.advance_push(key, created, cursor).await }))
+        self.write("advance_push", Box::pin(async move { self.memory.advance_push(key, created, cursor).await }))
     }
 
     fn fail_push<'a>(
@@ -235,7 +312,7 @@ impl FleetStorage for TestStorage {
         created: Timestamp,
         failure: PushFailure,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.write(Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
+        self.write("fail_push", Box::pin(async move { self.memory.fail_push(key, created, failure).await }))
     }
 
     fn take_pushes<'a>(
@@ -244,7 +321,7 @@ impl FleetStorage for TestStorage {
         task: TaskId,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        self.write(Box::pin(async move { self.memory.take_pushes(scope, task, replica).await }))
+        self.write("take_pushes", Box::pin(async move { self.memory.take_pushes(scope, task, replica).await }))
     }
 
     fn release_pushes<'a>(
@@ -254,7 +331,10 @@ impl FleetStorage for TestStorage {
         replica: ReplicaId,
         seen: Revision,
     ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        self.write(Box::pin(async move { self.memory.release_pushes(scope, task, replica, seen).await }))
+        self.write(
+            "release_pushes",
+            Box::pin(async move { self.memory.release_pushes(scope, task, replica, seen).await }),
+        )
     }
 
     fn pending_pushes<'a>(
@@ -263,6 +343,6 @@ impl FleetStorage for TestStorage {
         after: Option<&'a PushConfigKey>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<PushConfigKey>, StorageError>> {
-        self.slowly(Box::pin(async move { self.memory.pending_pushes(agent, after, limit).await }))
+        self.slowly("pending_pushes", Box::pin(async move { self.memory.pending_pushes(agent, after, limit).await }))
     }
 }
