@@ -1,0 +1,110 @@
+//! Claims of message ids.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{Claim, Claimed, Scope, StorageError, TaskId};
+use a2a_protocol_core::Message;
+
+use super::{
+    scopes,
+    tasks::json,
+    transaction::{Connection, Operation, Tx},
+    values::{Value, time},
+};
+
+/// Claims an id.
+pub(super) struct ClaimId {
+    agent: Arc<str>,
+    scope: String,
+    claim: Claim,
+}
+
+impl ClaimId {
+    pub(super) fn new(scope: &Scope, claim: Claim) -> Self {
+        Self { agent: scope.agent.clone(), scope: scopes::key(scope), claim }
+    }
+
+    async fn known<C: Connection>(&self, tx: &Tx<'_, C>, scope: i64) -> Result<Option<Claimed>, StorageError> {
+        const READ: &str = "SELECT digest, task, answer FROM claims WHERE scope = ?1 AND message_id = ?2";
+        let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(&self.claim.message_id)]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        if row.digest(0)? != self.claim.digest {
+            return Ok(Some(Claimed::OtherContent));
+        }
+        if row.is_null(2) {
+            return Ok(Some(Claimed::Task(row.task_id(1)?)));
+        }
+        Ok(Some(Claimed::Message(Arc::new(row.json(2)?))))
+    }
+}
+
+impl Operation for ClaimId {
+    type Output = Claimed;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Claimed, StorageError> {
+        const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, expires) VALUES (?1, ?2, ?3, ?4, ?5) \
+            ON CONFLICT (scope, message_id) DO UPDATE SET \
+            digest = excluded.digest, task = excluded.task, expires = excluded.expires, answer = NULL \
+            WHERE claims.expires <= ?6";
+        let scope = scopes::number(tx, &self.agent, &self.scope).await?;
+        let Claim { message_id, digest, task, now, expires } = &self.claim;
+        let task = task.as_u128().to_be_bytes();
+        let (message_id, digest, task) = (Value::Text(message_id), Value::Bytes(digest), Value::Bytes(&task));
+        loop {
+            let values = [Value::Int(scope), message_id, digest, task, time(*expires), time(*now)];
+            if tx.db.execute(CLAIM, &values).await? > 0 {
+                return Ok(Claimed::New);
+            }
+            // Between the two statements another replica may have freed it.
+            if let Some(known) = self.known(tx, scope).await? {
+                return Ok(known);
+            }
+        }
+    }
+
+    async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, claimed: &Claimed) -> Result<bool, StorageError> {
+        if *claimed != Claimed::New {
+            return Ok(true);
+        }
+        let scope = scopes::number(tx, &self.agent, &self.scope).await?;
+        Ok(self.known(tx, scope).await? == Some(Claimed::Task(self.claim.task)))
+    }
+}
+
+/// Says how a claimed message was answered.
+pub(super) struct Settle {
+    scope: String,
+    message_id: String,
+    task: TaskId,
+    answer: Option<String>,
+}
+
+impl Settle {
+    pub(super) fn new(
+        scope: &Scope,
+        message_id: &str,
+        task: TaskId,
+        answer: Option<&Message>,
+    ) -> Result<Self, StorageError> {
+        let answer = answer.map(json).transpose()?;
+        Ok(Self { scope: scopes::key(scope), message_id: message_id.to_owned(), task, answer })
+    }
+}
+
+impl Operation for Settle {
+    type Output = ();
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
+        const ANSWER: &str = "UPDATE claims SET answer = ?4 WHERE scope = (SELECT n FROM scopes WHERE key = ?1) \
+            AND message_id = ?2 AND task = ?3 AND answer IS NULL";
+        const FREE: &str = "DELETE FROM claims WHERE scope = (SELECT n FROM scopes WHERE key = ?1) \
+            AND message_id = ?2 AND task = ?3 AND answer IS NULL";
+        let task = self.task.as_u128().to_be_bytes();
+        let claim = [Value::Text(&self.scope), Value::Text(&self.message_id), Value::Bytes(&task)];
+        match &self.answer {
+            Some(answer) => tx.db.execute(ANSWER, &[&claim[..], &[Value::Text(answer)]].concat()).await,
+            None => tx.db.execute(FREE, &claim).await,
+        }
+        .map(drop)
+    }
+}

@@ -1,0 +1,137 @@
+//! Which replica runs which task.
+
+use std::time::Duration;
+
+use a2a_app_ports::{Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
+
+use super::{
+    scopes,
+    tasks::Stored,
+    transaction::{Connection, Operation, Tx},
+    values::{Value, count},
+};
+
+/// A replica says that it is there, for so long from now, by the clock of the database: the
+/// function `nuncio_now` of both, in milliseconds.
+pub(super) enum Presence {
+    Join(ReplicaId, Duration),
+    Renew(ReplicaId, Duration),
+    Leave(ReplicaId),
+}
+
+impl Operation for Presence {
+    type Output = bool;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
+        const JOIN: &str = "INSERT INTO replicas (id, expires) VALUES (?1, nuncio_now() + ?2) \
+            ON CONFLICT (id) DO UPDATE SET expires = excluded.expires";
+        const RENEW: &str = "UPDATE replicas SET expires = nuncio_now() + ?2 WHERE id = ?1 AND expires > nuncio_now()";
+        const LEAVE: &str = "DELETE FROM replicas WHERE id = ?1";
+        let (sql, replica, time) = match self {
+            Self::Join(replica, time) => (JOIN, replica, Some(time)),
+            Self::Renew(replica, time) => (RENEW, replica, Some(time)),
+            Self::Leave(replica) => (LEAVE, replica, None),
+        };
+        let replica = replica.as_u128().to_be_bytes();
+        let values = [Some(Value::Bytes(&replica)), time.map(|time| count(time.as_millis()))];
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        Ok(tx.db.execute(sql, &values).await? > 0)
+    }
+}
+
+/// Takes the lease of a task.
+pub(super) struct Take {
+    scope: String,
+    id: TaskId,
+    replica: ReplicaId,
+}
+
+impl Take {
+    pub(super) fn new(scope: &Scope, id: TaskId, replica: ReplicaId) -> Self {
+        Self { scope: scopes::key(scope), id, replica }
+    }
+}
+
+impl Operation for Take {
+    type Output = Taken;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Taken, StorageError> {
+        // Waits for a renewal that is under way.
+        const THERE: &str = "SELECT 1 FROM replicas WHERE id = ?1 AND expires > nuncio_now() /*pg FOR SHARE*/";
+        const TAKE: &str = "UPDATE tasks SET fence = ?2, holder = ?3 WHERE n = ?1";
+        let Some(stored) = Stored::find(tx, self.id, &self.scope).await? else { return Ok(Taken::Over) };
+        if stored.state.is_terminal() {
+            return Ok(Taken::Over);
+        }
+        if let Some(holder) = stored.holder {
+            let bytes = holder.as_u128().to_be_bytes();
+            if !tx.db.query(THERE, &[Value::Bytes(&bytes)]).await?.is_empty() {
+                return Ok(Taken::By(holder));
+            }
+        }
+        let lease = Lease { replica: self.replica, fence: stored.fence + 1 };
+        let replica = self.replica.as_u128().to_be_bytes();
+        tx.db.execute(TAKE, &[Value::Int(stored.n), count(lease.fence), Value::Bytes(&replica)]).await?;
+        Ok(Taken::Lease { lease, orphaned: stored.holder.is_some() })
+    }
+
+    async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, taken: &Taken) -> Result<bool, StorageError> {
+        let Taken::Lease { lease, .. } = taken else { return Ok(true) };
+        let stored = Stored::find(tx, self.id, &self.scope).await?;
+        Ok(stored.and_then(|stored| stored.lease()) == Some(*lease))
+    }
+}
+
+/// Gives a lease back.
+pub(super) struct Release {
+    scope: String,
+    id: TaskId,
+    lease: Lease,
+    seen: Revision,
+}
+
+impl Release {
+    pub(super) fn new(scope: &Scope, id: TaskId, lease: Lease, seen: Revision) -> Self {
+        Self { scope: scopes::key(scope), id, lease, seen }
+    }
+}
+
+impl Operation for Release {
+    type Output = bool;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
+        const RELEASE: &str = "UPDATE tasks SET holder = NULL WHERE n = ?1";
+        let stored = Stored::find(tx, self.id, &self.scope).await?;
+        let Some(held) = stored.filter(|stored| stored.lease() == Some(self.lease)) else { return Ok(true) };
+        if held.revision > self.seen {
+            return Ok(false);
+        }
+        tx.db.execute(RELEASE, &[Value::Int(held.n)]).await?;
+        Ok(true)
+    }
+}
+
+/// Finds what lost replicas left.
+pub(super) struct Orphans {
+    pub(super) agent: String,
+    pub(super) limit: usize,
+}
+
+impl Operation for Orphans {
+    type Output = Vec<(Scope, TaskId)>;
+
+    /// Goes from one holder to the next, of which there are few, and only into the tasks of those
+    /// that are lost.
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Self::Output, StorageError> {
+        const FIND: &str = "WITH RECURSIVE holders (id) AS ( \
+                SELECT (SELECT holder FROM tasks WHERE holder IS NOT NULL ORDER BY holder LIMIT 1) \
+                UNION ALL SELECT (SELECT t.holder FROM tasks t WHERE t.holder > holders.id ORDER BY t.holder LIMIT 1) \
+                FROM holders WHERE holders.id IS NOT NULL), \
+            lost AS MATERIALIZED (SELECT h.id FROM holders h WHERE h.id IS NOT NULL \
+                AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = h.id AND r.expires > nuncio_now())) \
+            SELECT s.key, t.id FROM lost JOIN tasks t ON t.holder = lost.id JOIN scopes s ON s.n = t.scope \
+            WHERE s.agent = ?1 LIMIT ?2";
+        let rows = tx.db.query(FIND, &[Value::Text(&self.agent), count(self.limit)]).await?;
+        rows.iter().map(|row| Ok((scopes::of_key(row.text(0)?)?, row.task_id(1)?))).collect()
+    }
+}

@@ -1,0 +1,20 @@
+//! The operations of a storage, written once for both databases.
+
+mod claims;
+mod counts;
+mod folds;
+mod leases;
+mod listing;
+mod pushes;
+mod reading;
+mod scopes;
+mod storage;
+mod sweep;
+mod tasks;
+mod transaction;
+mod values;
+
+pub(crate) use folds::{Fold, Folds};
+pub use storage::{SqlMetrics, SqlStorage};
+pub(crate) use transaction::{Backend, Connection, Operation, Tx, lock};
+pub(crate) use values::{Cell, Row, Value};

@@ -1,0 +1,165 @@
+//! Forgetting what is kept no longer, piece by piece.
+
+use a2a_app_ports::{Revision, StorageError, TaskId};
+use a2a_protocol_core::{TaskState, Timestamp};
+
+use super::{
+    counts::{self, Counted},
+    transaction::{Connection, Operation, Tx},
+    values::{Row, Value, count},
+};
+
+/// So many tasks, claims and events a piece has at most, so that nobody waits for it for long.
+const TASKS: u64 = 64;
+const CLAIMS: u64 = 1024;
+const EVENTS: u64 = 4096;
+
+/// Forgets a piece; the output is whether there may be more.
+pub(super) struct Sweep {
+    pub(super) now: Timestamp,
+}
+
+/// A task that has ended.
+struct Ended {
+    n: i64,
+    id: TaskId,
+    scope: i64,
+    context: String,
+    state: TaskState,
+    dropped: Revision,
+    revision: Revision,
+}
+
+/// What is read of tasks to forget.
+macro_rules! ended {
+    ($filter:literal) => {
+        concat!("SELECT t.n, t.id, t.scope, t.context, t.state, t.dropped, t.revision FROM tasks t WHERE ", $filter)
+    };
+}
+
+impl Ended {
+    fn of_row(row: &Row) -> Result<Self, StorageError> {
+        Ok(Self {
+            n: row.int(0)?,
+            id: row.task_id(1)?,
+            scope: row.int(2)?,
+            context: row.text(3)?.to_owned(),
+            state: row.state(4)?,
+            dropped: row.number(5)?,
+            revision: row.number(6)?,
+        })
+    }
+
+    /// Drops of the log what the budget allows; whether all of it is gone.
+    async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
+        const EVENTS: &str = "DELETE FROM events WHERE task = ?1 AND seq <= ?2";
+        const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1 AND revision < ?2";
+        const PART: &str = "UPDATE tasks SET dropped = ?2 WHERE n = ?1";
+        const ALL: &str = "UPDATE tasks SET dropped = ?2, log_due = NULL WHERE n = ?1";
+        let upto = self.revision.min(self.dropped.saturating_add(*budget));
+        *budget -= upto.saturating_sub(self.dropped);
+        let values = [Value::Int(self.n), count(upto)];
+        tx.db.execute(EVENTS, &values).await?;
+        if upto < self.revision {
+            tx.db.execute(PART, &values).await?;
+            return Ok(false);
+        }
+        tx.db.execute(SNAPSHOTS, &values).await?;
+        tx.db.execute(ALL, &values).await?;
+        Ok(true)
+    }
+
+    async fn forget<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
+        const PUSHES: &str = "DELETE FROM push_configs WHERE task = ?1";
+        const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1";
+        const TASK: &str = "DELETE FROM tasks WHERE n = ?1";
+        tx.db.execute(PUSHES, &[Value::Bytes(&self.id.as_u128().to_be_bytes())]).await?;
+        tx.db.execute(SNAPSHOTS, &[Value::Int(self.n)]).await?;
+        tx.db.execute(TASK, &[Value::Int(self.n)]).await?;
+        let counted = Counted { id: self.id, scope: self.scope, context: &self.context };
+        counts::move_task(tx, &counted, Some(&self.state), None).await?;
+        counts::tidy(tx, &counted).await
+    }
+}
+
+impl Sweep {
+    /// A time so long ago, in nanoseconds.
+    fn before(&self, duration: std::time::Duration) -> Value<'static> {
+        let nanos = self.now.as_nanos() - i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+        Value::Int(i64::try_from(nanos).unwrap_or(i64::MIN))
+    }
+
+    /// Logs beyond the replay window of which no webhook is to be told any more. The task itself is
+    /// in its last snapshot.
+    async fn logs<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
+        const DUE: &str = ended!(
+            "t.log_due <= ?1 AND t.snapshot = t.revision AND NOT EXISTS (SELECT 1 FROM push_configs p \
+             WHERE p.task = t.id AND p.failed_at IS NULL AND p.told = 0) \
+             ORDER BY t.log_due LIMIT ?2 /*pg FOR UPDATE OF t*/"
+        );
+        let rows = tx.db.query(DUE, &[self.before(tx.retention.replay_window), count(TASKS)]).await?;
+        for row in &rows {
+            if !Ended::of_row(row)?.drop_log(tx, budget).await? {
+                return Ok(true);
+            }
+        }
+        Ok(rows.len() as u64 == TASKS)
+    }
+
+    /// Tasks that ended too long ago, and the oldest of those that are too many.
+    async fn tasks<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
+        const EXPIRED: &str = ended!("t.ended <= ?1 ORDER BY t.ended LIMIT ?2 /*pg FOR UPDATE OF t*/");
+        const OLDEST: &str = ended!("t.ended IS NOT NULL ORDER BY t.ended LIMIT ?1 /*pg FOR UPDATE OF t*/");
+        let mut more = false;
+        if let Some(keep) = tx.retention.keep_ended_for {
+            let rows = tx.db.query(EXPIRED, &[self.before(keep), count(TASKS)]).await?;
+            more |= self.forget(tx, &rows, budget).await? || rows.len() as u64 == TASKS;
+        }
+        if let Some(most) = tx.retention.most_ended {
+            let surplus = counts::ended(tx).await?.saturating_sub(most);
+            if surplus > 0 {
+                let rows = tx.db.query(OLDEST, &[count(surplus.min(TASKS))]).await?;
+                more |= self.forget(tx, &rows, budget).await? || surplus > TASKS;
+            }
+        }
+        Ok(more)
+    }
+
+    /// Forgets tasks as far as the budget allows; whether some are left.
+    async fn forget<C: Connection>(
+        &self,
+        tx: &Tx<'_, C>,
+        rows: &[Row],
+        budget: &mut u64,
+    ) -> Result<bool, StorageError> {
+        for row in rows {
+            let task = Ended::of_row(row)?;
+            if !task.drop_log(tx, budget).await? {
+                return Ok(true);
+            }
+            task.forget(tx).await?;
+        }
+        Ok(false)
+    }
+}
+
+impl Operation for Sweep {
+    type Output = bool;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
+        // One replica sweeps at a time, else two would forget twice as many as are too many.
+        const TURN: &str = "SELECT value FROM meta WHERE key = ?1 /*pg FOR UPDATE SKIP LOCKED*/";
+        const OLD_CLAIMS: &str = "DELETE FROM claims WHERE (scope, message_id) IN \
+            (SELECT scope, message_id FROM claims WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
+        const LOST: &str = "DELETE FROM replicas WHERE expires <= nuncio_now()";
+        if tx.db.query(TURN, &[Value::Text("sweep")]).await?.is_empty() {
+            return Ok(false);
+        }
+        let mut budget = EVENTS;
+        let logs = self.logs(tx, &mut budget).await?;
+        let tasks = self.tasks(tx, &mut budget).await?;
+        let claims = tx.db.execute(OLD_CLAIMS, &[self.before(std::time::Duration::ZERO), count(CLAIMS)]).await?;
+        tx.db.execute(LOST, &[]).await?;
+        Ok(logs || tasks || claims == CLAIMS)
+    }
+}

@@ -1,0 +1,103 @@
+//! The small part of a database that the operations need.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use a2a_app_ports::{StorageError, TaskId};
+
+use super::{
+    folds::{Fold, Folds},
+    values::{Row, Value},
+};
+use crate::Retention;
+
+/// A connection on which statements run, one after the other even when they are sent at once.
+///
+/// Statements are written for both databases, with parameters `?1`, `?2` and on. What stands in
+/// `/*pg …*/` counts in PostgreSQL only, which needs to be told which rows to lock.
+pub(crate) trait Connection: Send + Sync {
+    /// Over so many rows a counter is spread, so that transactions that run at once seldom wait for
+    /// each other.
+    const STRIPES: u64;
+
+    /// Runs a statement that gives rows.
+    fn query(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + Send;
+
+    /// Runs a statement; how many rows it has changed.
+    fn execute(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<u64, StorageError>> + Send;
+}
+
+/// What an operation runs in: a transaction, or for those that only read, at least a connection.
+pub(crate) struct Tx<'a, C> {
+    pub(crate) db: &'a C,
+    pub(crate) retention: Retention,
+    folds: &'a Folds,
+    /// What is to be kept once the transaction is committed.
+    kept: Mutex<Vec<(TaskId, Fold)>>,
+}
+
+impl<'a, C: Connection> Tx<'a, C> {
+    pub(crate) fn new(db: &'a C, folds: &'a Folds, retention: Retention) -> Self {
+        Self { db, retention, folds, kept: Mutex::default() }
+    }
+
+    /// Takes the fold of a task out of those that are kept, if it is of this revision.
+    pub(crate) fn take_fold(&self, id: TaskId, revision: u64) -> Option<Fold> {
+        self.folds.take(id).filter(|fold| fold.revision == revision)
+    }
+
+    /// Keeps a fold, if the transaction is committed.
+    pub(crate) fn keep_fold(&self, id: TaskId, fold: Fold) {
+        lock(&self.kept).push((id, fold));
+    }
+
+    /// What to keep now that it is committed.
+    pub(crate) fn into_kept(self) -> Vec<(TaskId, Fold)> {
+        self.kept.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Something to do in a transaction. It may be run again where a transaction came to nothing.
+pub(crate) trait Operation: Send + Sync + 'static {
+    /// What comes of it.
+    type Output: Send + 'static;
+
+    /// Does it. After an error the transaction is rolled back.
+    fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> impl Future<Output = Result<Self::Output, StorageError>> + Send;
+
+    /// Whether the run that gave this output was committed, asked when the connection was lost
+    /// meanwhile. `false` where it was not, or where it does no harm to run it once more.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has no connection to lose"))]
+    fn was_done<C: Connection>(
+        &self,
+        tx: &Tx<'_, C>,
+        output: &Self::Output,
+    ) -> impl Future<Output = Result<bool, StorageError>> + Send {
+        let _ = (tx, output);
+        std::future::ready(Ok(false))
+    }
+}
+
+/// A database in which operations run.
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Runs an operation that changes something: in a transaction, durable when this returns.
+    fn write<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + Send;
+
+    /// Runs an operation that only reads. Each of its statements sees a state of its own.
+    fn read<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + Send;
+
+    /// Where the data is, without secrets.
+    fn place(&self) -> String;
+}
+
+/// Nothing that holds a lock here panics halfway through a change.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,175 @@
+//! A connection to a file.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use a2a_app_ports::StorageError;
+use rusqlite::{
+    ErrorCode, OpenFlags, Statement,
+    functions::FunctionFlags,
+    types::{ToSqlOutput, ValueRef},
+};
+
+use crate::{
+    SqlFailure, SqlFailureKind,
+    sql::{Cell, Connection, Row, Value, lock},
+};
+
+/// So many statements are kept prepared: more than there are.
+const STATEMENTS: usize = 128;
+
+/// A connection. Whoever has it uses it alone; the lock is for the compiler, and never waited for.
+#[derive(Debug)]
+pub(crate) struct SqliteConnection {
+    db: Mutex<rusqlite::Connection>,
+    path: Arc<Path>,
+}
+
+impl SqliteConnection {
+    pub(super) fn open(path: &Arc<Path>, clock: Clock, flags: OpenFlags) -> Result<Self, StorageError> {
+        let failed = |error| failure(path, error);
+        let db =
+            rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+        db.set_prepared_statement_cache_capacity(STATEMENTS);
+        db.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
+        db.create_scalar_function("nuncio_now", 0, FunctionFlags::SQLITE_UTF8, move |_| Ok(clock.now()))
+            .map_err(failed)?;
+        Ok(Self { db: Mutex::new(db), path: path.clone() })
+    }
+
+    /// Does something with it that only SQLite knows.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(&mut rusqlite::Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StorageError> {
+        work(&mut lock(&self.db)).map_err(|error| failure(&self.path, error))
+    }
+
+    /// Begins, ends or takes back a transaction.
+    pub(super) fn run(&self, sql: &'static str) -> Result<(), StorageError> {
+        self.with(|db| db.prepare_cached(sql)?.execute([]).map(drop))
+    }
+
+    /// Whether a transaction is open. SQLite takes some back of itself when the disk fails.
+    pub(super) fn is_in_transaction(&self) -> bool {
+        !lock(&self.db).is_autocommit()
+    }
+}
+
+impl Connection for SqliteConnection {
+    /// One transaction runs at a time.
+    const STRIPES: u64 = 1;
+
+    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        self.with(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            bind(&mut statement, values)?;
+            let columns = statement.column_count();
+            let (mut found, mut rows) = (Vec::new(), statement.raw_query());
+            while let Some(row) = rows.next()? {
+                let cells = (0..columns).map(|column| row.get_ref(column).map(cell));
+                found.push(Row(cells.collect::<Result<_, _>>()?));
+            }
+            Ok(found)
+        })
+    }
+
+    async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        self.with(|db| {
+            let mut statement = db.prepare_cached(sql)?;
+            bind(&mut statement, values)?;
+            statement.raw_execute().map(|changed| changed as u64)
+        })
+    }
+}
+
+fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
+    values.iter().enumerate().try_for_each(|(place, value)| statement.raw_bind_parameter(place + 1, Bound(value)))
+}
+
+struct Bound<'a>(&'a Value<'a>);
+
+impl rusqlite::ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(number) => ValueRef::Integer(*number),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Int(number),
+        // No statement gives one.
+        ValueRef::Real(_) => Cell::Null,
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Cell::Text(text.to_owned()),
+            Err(_) => Cell::Bytes(text.to_vec()),
+        },
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+    }
+}
+
+/// The time by which replicas expire: it begins with the time of day and goes on steadily.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    millis: i64,
+    since: Instant,
+}
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        let millis = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Self { millis: i64::try_from(millis).unwrap_or_default(), since: Instant::now() }
+    }
+
+    fn now(self) -> i64 {
+        self.millis.saturating_add(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// What an error of SQLite comes to for whoever reads it.
+pub(super) fn failure(path: &Path, error: rusqlite::Error) -> StorageError {
+    let (kind, what) = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => (
+            SqlFailureKind::Full,
+            "cannot grow: the disk, its quota or the limit that was set is used up. Free some space or raise the \
+             limit; what was acknowledged is safe",
+        ),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => (
+            SqlFailureKind::ReadOnly,
+            "may not be written to: give this user write access to the file and its directory",
+        ),
+        Some(ErrorCode::CannotOpen) => {
+            (SqlFailureKind::ReadOnly, "cannot be opened: see that its directory exists and this user may write to it")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            (SqlFailureKind::InUse, "is in use by another program: stop that one first")
+        }
+        Some(ErrorCode::NotADatabase) => {
+            (SqlFailureKind::Damaged, "is not a SQLite database: name another file, or restore this one")
+        }
+        Some(ErrorCode::DatabaseCorrupt) => {
+            (SqlFailureKind::Damaged, "is damaged: check it, and restore what is damaged from a copy")
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            (SqlFailureKind::Other, "could not be read or written: see what the system says about its disk")
+        }
+        _ => (SqlFailureKind::Other, "did not take a statement"),
+    };
+    SqlFailure::new(kind, format!("{} {what}", path.display())).because(error).into()
+}
+
+/// The name of a file that goes with another one.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
