@@ -1,0 +1,329 @@
+//! What is in the file stays in the file, whatever happens to the process.
+
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod common;
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use a2a_app_ports::{Lease, ListQuery, Storage, StorageError, Taken, TaskStorage};
+use a2a_protocol_core::TaskState;
+use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqliteOptions, SqliteStorage};
+use common::{LONG, REPLICA, chunk, created, fold, id, push, retention, run_to_end, scope, status};
+use futures::{executor::block_on, future::join_all};
+
+fn open(path: &Path) -> SqliteStorage {
+    SqliteStorage::open(SqliteOptions::new(path)).unwrap()
+}
+
+#[track_caller]
+fn assert_fails<T: std::fmt::Debug>(result: Result<T, StorageError>, kind: SqlFailureKind, says: &[&str]) {
+    let error = result.unwrap_err();
+    assert_eq!(SqlFailure::kind_of(&error), Some(kind), "{error:?}");
+    let StorageError::Failed(cause) = error else { panic!("{error:?}") };
+    let text = cause.to_string();
+    assert!(says.iter().all(|word| text.contains(word)), "{text}");
+}
+
+/// Everything that a file can hold; what it finds again is checked by [`check`].
+async fn fill(storage: &impl Storage) {
+    storage.join(REPLICA, LONG).await.unwrap();
+    run_to_end(storage, 1, 10).await;
+    storage.create(&scope(), id(2), vec![created(20)], Some(Box::new(push("hook"))), REPLICA).await.unwrap();
+    for number in 1..100 {
+        let text = format!("chunk {number} ").repeat(20);
+        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], None).await.unwrap();
+    }
+    assert_eq!(storage.page_token_key([7; 32]).await.unwrap(), [7; 32]);
+}
+
+async fn check(storage: &impl Storage) {
+    let log = storage.events(&scope(), id(2), 0, 1000).await.unwrap().unwrap();
+    let snapshot = storage.snapshot(&scope(), id(2)).await.unwrap().unwrap();
+    assert_eq!((log.len(), snapshot.revision, snapshot.has_push_configs), (100, 100, true));
+    assert_eq!(*snapshot.task, fold(id(2), &log));
+    for revision in 1..=100 {
+        let then = storage.snapshot_at(&scope(), id(2), revision).await.unwrap().unwrap();
+        assert_eq!(*then.task, fold(id(2), &log[..usize::try_from(revision).unwrap()]));
+    }
+    let page = storage.list(&scope(), &ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap();
+    assert_eq!((page.tasks.len(), page.total), (2, 2));
+    let ended = ListQuery { state: Some(TaskState::Completed), limit: 9, ..ListQuery::default() };
+    assert_eq!(storage.list(&scope(), &ended).await.unwrap().total, 1);
+    assert_eq!(storage.push_configs(&scope(), id(2), None, 9).await.unwrap(), [push("hook")]);
+    assert_eq!(storage.page_token_key([8; 32]).await.unwrap(), [7; 32]);
+    // Whoever ran it had the file, so is gone.
+    assert_eq!(storage.orphans("agent", 9).await.unwrap(), [(scope(), id(2))]);
+    assert!(!storage.renew(REPLICA, LONG).await.unwrap());
+    let other = a2a_app_ports::ReplicaId::from_u128(2);
+    storage.join(other, LONG).await.unwrap();
+    let Taken::Lease { lease, orphaned: true } = storage.take(&scope(), id(2), other).await.unwrap() else { panic!() };
+    let late = storage.append(&scope(), id(2), 100, vec![chunk(21, "late", true)], Some(Lease::first(REPLICA))).await;
+    assert!(matches!(late, Err(StorageError::Fenced)));
+    storage.append(&scope(), id(2), 100, vec![status(22, TaskState::Completed)], Some(lease)).await.unwrap();
+}
+
+#[test]
+fn a_file_that_is_opened_again_has_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("new/tasks.db");
+    block_on(fill(&open(&path)));
+    block_on(check(&open(&path)));
+}
+
+/// Makes `tests/fixtures/v1.db`; published fixtures are never made again.
+#[test]
+#[ignore = "makes a fixture"]
+fn make_fixture() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1.db");
+    assert!(!path.exists());
+    block_on(fill(&open(&path)));
+}
+
+#[test]
+fn files_of_every_version_are_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let versions: Vec<_> = std::fs::read_dir(fixtures).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(!versions.is_empty());
+    for version in versions {
+        let path = directory.path().join(version.file_name().unwrap());
+        std::fs::copy(version, &path).unwrap();
+        block_on(check(&open(&path)));
+    }
+}
+
+#[test]
+fn what_comes_at_once_is_committed_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let storage = open(&directory.path().join("tasks.db"));
+    block_on(async {
+        let before = storage.metrics();
+        let creates = (0..300).map(|number| async move { (number, vec![created(number)]) });
+        let scope = scope();
+        let creates = creates.map(async |create| {
+            let (number, events) = create.await;
+            storage.create(&scope, id(number), events, None, REPLICA).await
+        });
+        for result in join_all(creates).await {
+            assert_eq!(result.unwrap(), 1);
+        }
+        let after = storage.metrics();
+        assert_eq!(after.writes - before.writes, 300);
+        assert!(after.commits - before.commits < 100, "{after:?}");
+    });
+}
+
+/// The process that is killed: appends to tasks on several threads and says what was acknowledged.
+#[test]
+#[ignore = "run by the test that kills it"]
+fn appends_until_it_is_killed() {
+    let Ok(path) = std::env::var("NUNCIO_TEST_FILE") else { return };
+    let storage = open(Path::new(&path));
+    let base: u64 = std::env::var("NUNCIO_TEST_BASE").unwrap().parse().unwrap();
+    std::thread::scope(|threads| {
+        for thread in 0..4 {
+            let storage = &storage;
+            threads.spawn(move || {
+                let task = id(base + thread);
+                block_on(storage.create(&scope(), task, vec![created(0)], None, REPLICA)).unwrap();
+                for revision in 1.. {
+                    let next = chunk(revision, &format!("{task} {revision} "), revision > 1);
+                    block_on(storage.append(&scope(), task, revision, vec![next], None)).unwrap();
+                    println!("stored {} {}", base + thread, revision + 1);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_was_acknowledged_outlives_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    for (round, lines) in [37, 200, 1, 555].into_iter().enumerate() {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "appends_until_it_is_killed", "--ignored", "--nocapture"])
+            .env("NUNCIO_TEST_FILE", &path)
+            .env("NUNCIO_TEST_BASE", (round * 10).to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut acknowledged = std::collections::HashMap::new();
+        let mut note = |line: &str| {
+            let Some((_, stored)) = line.split_once("stored ") else { return };
+            let (task, revision) = stored.split_once(' ').unwrap();
+            let (task, revision): (u64, u64) = (task.parse().unwrap(), revision.parse().unwrap());
+            acknowledged.insert(task, revision);
+        };
+        said.by_ref().filter(|line| line.contains("stored ")).take(lines).for_each(|line| note(&line));
+        child.kill().unwrap();
+        said.filter(|line| line.rsplit(' ').next().is_some_and(|end| !end.is_empty())).for_each(|line| note(&line));
+        child.wait().unwrap();
+        let storage = open(&path);
+        for (task, revision) in acknowledged {
+            let log = block_on(storage.events(&scope(), id(task), 0, usize::MAX)).unwrap().unwrap();
+            assert!(log.len() as u64 >= revision, "task {task}: {} of {revision}", log.len());
+            let snapshot = block_on(storage.snapshot(&scope(), id(task))).unwrap().unwrap();
+            assert_eq!((snapshot.revision, &*snapshot.task), (log.len() as u64, &fold(id(task), &log)));
+        }
+    }
+}
+
+#[test]
+fn a_file_is_for_one_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let storage = open(&path);
+    let process = format!("process {}", std::process::id());
+    let second = SqliteStorage::open(SqliteOptions::new(&path));
+    assert_fails(second, SqlFailureKind::InUse, &["tasks.db", "in use by another process", &process]);
+    block_on(run_to_end(&storage, 1, 0));
+    drop(storage);
+    open(&path);
+}
+
+#[test]
+fn files_of_others_are_not_touched() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name| directory.path().join(name);
+    std::fs::write(path("text.db"), "Not a database, but long enough to be taken for one by its name.".repeat(20))
+        .unwrap();
+    rusqlite::Connection::open(path("other.db")).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
+    drop(open(&path("newer.db")));
+    rusqlite::Connection::open(path("newer.db")).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let cases = [
+        ("text.db", SqlFailureKind::Damaged, "not a SQLite database"),
+        ("other.db", SqlFailureKind::Damaged, "another program"),
+        ("newer.db", SqlFailureKind::Newer, "schema 99"),
+    ];
+    for (name, kind, says) in cases {
+        let before = std::fs::read(path(name)).unwrap();
+        assert_fails(SqliteStorage::open(SqliteOptions::new(path(name))), kind, &[name, says]);
+        assert_eq!(std::fs::read(path(name)).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
+fn damage_is_an_error_of_the_request_that_meets_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let storage = open(&path);
+    for number in [1, 2] {
+        let log = vec![created(0), chunk(1, "one", false), chunk(2, "two", true)];
+        block_on(storage.create(&scope(), id(number), log, None, REPLICA)).unwrap();
+    }
+    drop(storage);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(db.execute("DELETE FROM events WHERE task = 1 AND seq = 2", []).unwrap(), 1);
+    drop(db);
+    let storage = open(&path);
+    let says = ["damaged", "event 2 is missing", &id(1).to_string()];
+    assert_fails(block_on(storage.snapshot(&scope(), id(1))), SqlFailureKind::Damaged, &says);
+    assert_fails(block_on(storage.events(&scope(), id(1), 0, 9)), SqlFailureKind::Damaged, &says);
+    let more = block_on(storage.append(&scope(), id(1), 3, vec![chunk(3, "x", true)], None));
+    assert_fails(more, SqlFailureKind::Damaged, &says);
+    assert!(block_on(storage.snapshot(&scope(), id(2))).unwrap().is_some());
+    assert_eq!(block_on(storage.append(&scope(), id(2), 3, vec![chunk(3, "x", true)], None)).unwrap(), 4);
+}
+
+#[test]
+fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let mut options = SqliteOptions::new(&path);
+    options.max_bytes = Some(400_000);
+    let storage = SqliteStorage::open(options).unwrap();
+    block_on(storage.create(&scope(), id(1), vec![created(0)], None, REPLICA)).unwrap();
+    let mut revision = 1;
+    let text = "x".repeat(10_000);
+    let full = loop {
+        match block_on(storage.append(&scope(), id(1), revision, vec![chunk(1, &text, revision > 1)], None)) {
+            Ok(next) => revision = next,
+            Err(error) => break Err::<(), _>(error),
+        }
+        assert!(revision < 100, "it never gets full");
+    };
+    assert_fails(full, SqlFailureKind::Full, &["tasks.db", "Free some space"]);
+    // Of several at once, those that fit are stored.
+    let small = chunk(2, "y", true);
+    let (large, small) = block_on(async {
+        let scope = scope();
+        let large = storage.create(&scope, id(2), vec![created(0), chunk(1, &text.repeat(20), false)], None, REPLICA);
+        futures::join!(large, storage.append(&scope, id(1), revision, vec![small.clone()], None))
+    });
+    assert_fails(large, SqlFailureKind::Full, &["tasks.db"]);
+    assert_eq!(small.unwrap(), revision + 1);
+    let log = block_on(storage.events(&scope(), id(1), 0, 1000)).unwrap().unwrap();
+    assert_eq!(log.len() as u64, revision + 1);
+    drop(storage);
+    let storage = open(&path);
+    let snapshot = block_on(storage.snapshot(&scope(), id(1))).unwrap().unwrap();
+    assert_eq!(*snapshot.task, fold(id(1), &log));
+    assert_eq!(
+        block_on(storage.append(&scope(), id(1), revision + 1, vec![chunk(3, &text, true)], None)).unwrap(),
+        revision + 2
+    );
+    drop(storage);
+    let db = rusqlite::Connection::open(&path).unwrap();
+    assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+}
+
+/// Run in a process of its own, which has to be no more than an ordinary user.
+#[test]
+#[ignore = "run by the test that changes the user"]
+fn opens_what_it_may_not_write() {
+    let Ok(directory) = std::env::var("NUNCIO_TEST_DIRECTORY") else { return };
+    let path = |name| Path::new(&directory).join(name);
+    for name in ["tasks.db", "new.db", "deeper/new.db"] {
+        let refused = SqliteStorage::open(SqliteOptions::new(path(name)));
+        assert_fails(refused, SqlFailureKind::ReadOnly, &[&directory, "write access"]);
+    }
+    assert!(!path("new.db-lock").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_that_may_not_be_written_is_a_clear_error() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    block_on(run_to_end(&open(&directory.path().join("tasks.db")), 1, 0));
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+    let test = std::env::current_exe().unwrap();
+    let is_root = Command::new("id").arg("-u").output().unwrap().stdout.starts_with(b"0\n");
+    let mut command = if is_root {
+        // Root may write anywhere.
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(test);
+        command
+    } else {
+        Command::new(test)
+    };
+    command.args(["--exact", "opens_what_it_may_not_write", "--ignored"]);
+    let output = command.env("NUNCIO_TEST_DIRECTORY", directory.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn keeping(retention: Retention, run: impl AsyncFn(&SqliteStorage)) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = SqliteOptions::new(directory.path().join("tasks.db"));
+    options.retention = retention;
+    block_on(run(&SqliteStorage::open(options).unwrap()));
+}
+
+#[test]
+fn what_is_over_is_forgotten_in_time() {
+    keeping(retention::WINDOW, retention::logs_go_after_the_replay_window);
+    keeping(retention::WINDOW, retention::a_long_log_goes_piece_by_piece);
+    keeping(retention::WINDOW, retention::a_log_stays_until_webhooks_are_told);
+    keeping(retention::KEEP, retention::ended_tasks_go_when_they_are_too_old_or_too_many);
+    keeping(Retention::default(), retention::claims_that_expired_are_forgotten);
+}
