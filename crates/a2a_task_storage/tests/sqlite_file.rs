@@ -10,10 +10,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use a2a_app_ports::{Lease, ListQuery, Storage, StorageError, Taken, TaskStorage};
+use a2a_app_ports::{Claim, Claimed, Holder, Lease, ListQuery, Storage, StorageError, Taken, TaskStorage};
 use a2a_protocol_core::TaskState;
 use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqliteOptions, SqliteStorage};
-use common::{LONG, REPLICA, chunk, created, fold, id, push, retention, run_to_end, scope, status};
+use common::{LONG, REPLICA, at, chunk, created, fold, id, push, retention, run_to_end, scope, status};
 use futures::{executor::block_on, future::join_all};
 
 fn open(path: &Path) -> SqliteStorage {
@@ -29,6 +29,11 @@ fn assert_fails<T: std::fmt::Debug>(result: Result<T, StorageError>, kind: SqlFa
     assert!(says.iter().all(|word| text.contains(word)), "{text}");
 }
 
+fn claim(task: u64) -> Claim {
+    let (message_id, task) = ("message".into(), id(task));
+    Claim { message_id, digest: [1; 32], task, replica: REPLICA, now: at(0), expires: at(1000) }
+}
+
 /// Everything that a file can hold; what it finds again is checked by [`check`].
 async fn fill(storage: &impl Storage) {
     storage.join(REPLICA, LONG).await.unwrap();
@@ -38,6 +43,11 @@ async fn fill(storage: &impl Storage) {
         let text = format!("chunk {number} ").repeat(20);
         storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], None).await.unwrap();
     }
+    storage.create(&scope(), id(3), vec![created(20)], None, REPLICA).await.unwrap();
+    assert!(storage.release(&scope(), id(3), Lease::first(REPLICA), 1).await.unwrap());
+    storage.append(&scope(), id(3), 1, vec![chunk(20, "said", false)], None).await.unwrap();
+    assert!(storage.take_pushes(&scope(), id(2), REPLICA).await.unwrap());
+    assert_eq!(storage.claim(&scope(), claim(2)).await.unwrap(), Claimed::New);
     assert_eq!(storage.page_token_key([7; 32]).await.unwrap(), [7; 32]);
 }
 
@@ -51,13 +61,20 @@ async fn check(storage: &impl Storage) {
         assert_eq!(*then.task, fold(id(2), &log[..usize::try_from(revision).unwrap()]));
     }
     let page = storage.list(&scope(), &ListQuery { limit: 9, ..ListQuery::default() }).await.unwrap();
-    assert_eq!((page.tasks.len(), page.total), (2, 2));
+    assert_eq!((page.tasks.len(), page.total), (3, 3));
     let ended = ListQuery { state: Some(TaskState::Completed), limit: 9, ..ListQuery::default() };
     assert_eq!(storage.list(&scope(), &ended).await.unwrap().total, 1);
     assert_eq!(storage.push_configs(&scope(), id(2), None, 9).await.unwrap(), [push("hook")]);
     assert_eq!(storage.page_token_key([8; 32]).await.unwrap(), [7; 32]);
     // Whoever ran it had the file, so is gone.
-    assert_eq!(storage.orphans("agent", 9).await.unwrap(), [(scope(), id(2))]);
+    assert_eq!(snapshot.holder, Holder::Lost);
+    let mut orphans = storage.orphans("agent", 9).await.unwrap();
+    orphans.sort();
+    let mut expected = [(scope(), id(2)), (scope(), id(3))];
+    expected.sort();
+    assert_eq!(orphans, expected);
+    assert_eq!(storage.pending_pushes("agent", None, 9).await.unwrap().len(), 1);
+    assert_eq!(storage.claim(&scope(), claim(9)).await.unwrap(), Claimed::Task { id: id(2), by: None });
     assert!(!storage.renew(REPLICA, LONG).await.unwrap());
     let other = a2a_app_ports::ReplicaId::from_u128(2);
     storage.join(other, LONG).await.unwrap();

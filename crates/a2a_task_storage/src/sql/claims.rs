@@ -25,14 +25,16 @@ impl ClaimId {
     }
 
     async fn known<C: Connection>(&self, tx: &Tx<'_, C>, scope: i64) -> Result<Option<Claimed>, StorageError> {
-        const READ: &str = "SELECT digest, task, answer FROM claims WHERE scope = ?1 AND message_id = ?2";
+        const READ: &str = "SELECT c.digest, c.task, c.answer, \
+            (SELECT r.id FROM replicas r WHERE r.id = c.replica AND r.expires > nuncio_now()) \
+            FROM claims c WHERE c.scope = ?1 AND c.message_id = ?2";
         let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(&self.claim.message_id)]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         if row.digest(0)? != self.claim.digest {
             return Ok(Some(Claimed::OtherContent));
         }
         if row.is_null(2) {
-            return Ok(Some(Claimed::Task(row.task_id(1)?)));
+            return Ok(Some(Claimed::Task { id: row.task_id(1)?, by: row.replica(3)? }));
         }
         Ok(Some(Claimed::Message(Arc::new(row.json(2)?))))
     }
@@ -42,16 +44,17 @@ impl Operation for ClaimId {
     type Output = Claimed;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Claimed, StorageError> {
-        const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, expires) VALUES (?1, ?2, ?3, ?4, ?5) \
-            ON CONFLICT (scope, message_id) DO UPDATE SET \
-            digest = excluded.digest, task = excluded.task, expires = excluded.expires, answer = NULL \
-            WHERE claims.expires <= ?6";
+        const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (scope, message_id) DO UPDATE SET digest = excluded.digest, \
+            task = excluded.task, replica = excluded.replica, expires = excluded.expires, answer = NULL \
+            WHERE claims.expires <= ?7";
         let scope = scopes::number(tx, &self.agent, &self.scope).await?;
-        let Claim { message_id, digest, task, now, expires } = &self.claim;
-        let task = task.as_u128().to_be_bytes();
-        let (message_id, digest, task) = (Value::Text(message_id), Value::Bytes(digest), Value::Bytes(&task));
+        let Claim { message_id, digest, task, replica, now, expires } = &self.claim;
+        let (task, replica) = (task.as_u128().to_be_bytes(), replica.as_u128().to_be_bytes());
+        let (message_id, digest) = (Value::Text(message_id), Value::Bytes(digest));
+        let (task, replica) = (Value::Bytes(&task), Value::Bytes(&replica));
         loop {
-            let values = [Value::Int(scope), message_id, digest, task, time(*expires), time(*now)];
+            let values = [Value::Int(scope), message_id, digest, task, replica, time(*expires), time(*now)];
             if tx.db.execute(CLAIM, &values).await? > 0 {
                 return Ok(Claimed::New);
             }
@@ -67,7 +70,7 @@ impl Operation for ClaimId {
             return Ok(true);
         }
         let scope = scopes::number(tx, &self.agent, &self.scope).await?;
-        Ok(self.known(tx, scope).await? == Some(Claimed::Task(self.claim.task)))
+        Ok(matches!(self.known(tx, scope).await?, Some(Claimed::Task { id, .. }) if id == self.claim.task))
     }
 }
 

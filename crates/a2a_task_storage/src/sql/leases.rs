@@ -39,6 +39,13 @@ impl Operation for Presence {
     }
 }
 
+/// Whether a replica has been heard of. Waits for a renewal that is under way.
+pub(super) async fn is_present<C: Connection>(tx: &Tx<'_, C>, replica: ReplicaId) -> Result<bool, StorageError> {
+    const THERE: &str = "SELECT 1 FROM replicas WHERE id = ?1 AND expires > nuncio_now() /*pg FOR SHARE*/";
+    let id = replica.as_u128().to_be_bytes();
+    Ok(!tx.db.query(THERE, &[Value::Bytes(&id)]).await?.is_empty())
+}
+
 /// Takes the lease of a task.
 pub(super) struct Take {
     scope: String,
@@ -56,18 +63,18 @@ impl Operation for Take {
     type Output = Taken;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Taken, StorageError> {
-        // Waits for a renewal that is under way.
-        const THERE: &str = "SELECT 1 FROM replicas WHERE id = ?1 AND expires > nuncio_now() /*pg FOR SHARE*/";
-        const TAKE: &str = "UPDATE tasks SET fence = ?2, holder = ?3 WHERE n = ?1";
+        const TAKE: &str = "UPDATE tasks SET fence = ?2, holder = ?3, waits = 0 WHERE n = ?1";
+        if !is_present(tx, self.replica).await? {
+            return Err(StorageError::Fenced);
+        }
         let Some(stored) = Stored::find(tx, self.id, &self.scope).await? else { return Ok(Taken::Over) };
         if stored.state.is_terminal() {
             return Ok(Taken::Over);
         }
-        if let Some(holder) = stored.holder {
-            let bytes = holder.as_u128().to_be_bytes();
-            if !tx.db.query(THERE, &[Value::Bytes(&bytes)]).await?.is_empty() {
-                return Ok(Taken::By(holder));
-            }
+        if let Some(lease) = stored.lease()
+            && is_present(tx, lease.replica).await?
+        {
+            return Ok(Taken::By(lease));
         }
         let lease = Lease { replica: self.replica, fence: stored.fence + 1 };
         let replica = self.replica.as_u128().to_be_bytes();
@@ -111,7 +118,7 @@ impl Operation for Release {
     }
 }
 
-/// Finds what lost replicas left.
+/// Finds what lost replicas left, and what nobody has although its log has grown.
 pub(super) struct Orphans {
     pub(super) agent: String,
     pub(super) limit: usize,
@@ -130,7 +137,9 @@ impl Operation for Orphans {
             lost AS MATERIALIZED (SELECT h.id FROM holders h WHERE h.id IS NOT NULL \
                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = h.id AND r.expires > nuncio_now())) \
             SELECT s.key, t.id FROM lost JOIN tasks t ON t.holder = lost.id JOIN scopes s ON s.n = t.scope \
-            WHERE s.agent = ?1 LIMIT ?2";
+            WHERE s.agent = ?1 \
+            UNION ALL SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
+            WHERE t.waits = 1 AND s.agent = ?1 LIMIT ?2";
         let rows = tx.db.query(FIND, &[Value::Text(&self.agent), count(self.limit)]).await?;
         rows.iter().map(|row| Ok((scopes::of_key(row.text(0)?)?, row.task_id(1)?))).collect()
     }

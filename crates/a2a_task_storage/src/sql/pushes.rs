@@ -1,9 +1,10 @@
 //! Push configurations and how much their webhooks have been told.
 
-use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{ProtocolVersion, Timestamp};
 
 use super::{
+    leases::is_present,
     scopes,
     tasks::{Stored, json},
     transaction::{Connection, Operation, Tx},
@@ -193,7 +194,57 @@ impl Operation for Change {
     }
 }
 
-/// Finds what is to be told to webhooks, in the order of task and id.
+/// Has a replica tell the webhooks of a task, or tell them no more.
+pub(super) struct Tell {
+    scope: String,
+    task: TaskId,
+    replica: ReplicaId,
+    turn: Turn,
+}
+
+pub(super) enum Turn {
+    Take,
+    /// Unless the log has grown beyond this.
+    Release(Revision),
+}
+
+impl Tell {
+    pub(super) fn new(scope: &Scope, task: TaskId, replica: ReplicaId, turn: Turn) -> Self {
+        Self { scope: scopes::key(scope), task, replica, turn }
+    }
+}
+
+impl Operation for Tell {
+    type Output = bool;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
+        const TAKE: &str = "UPDATE tasks SET teller = ?2 WHERE n = ?1";
+        const RELEASE: &str = "UPDATE tasks SET teller = NULL WHERE n = ?1";
+        let Some(stored) = Stored::find(tx, self.task, &self.scope).await? else {
+            return Ok(matches!(self.turn, Turn::Release(_)));
+        };
+        let tells = stored.teller == Some(self.replica);
+        match self.turn {
+            Turn::Take => {
+                if let Some(teller) = stored.teller
+                    && (tells || is_present(tx, teller).await?)
+                {
+                    return Ok(tells);
+                }
+                let replica = self.replica.as_u128().to_be_bytes();
+                tx.db.execute(TAKE, &[Value::Int(stored.n), Value::Bytes(&replica)]).await?;
+            }
+            Turn::Release(_) if !tells => {}
+            Turn::Release(seen) if stored.revision > seen => return Ok(false),
+            Turn::Release(_) => {
+                tx.db.execute(RELEASE, &[Value::Int(stored.n)]).await?;
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Finds what is to be told to webhooks and nobody sees to, in the order of task and id.
 pub(super) struct Pending {
     pub(super) agent: String,
     pub(super) after: Option<(TaskId, String)>,
@@ -207,7 +258,8 @@ impl Operation for Pending {
         const READ: &str = "SELECT s.key, p.task, p.id FROM push_configs p \
             JOIN tasks t ON t.id = p.task JOIN scopes s ON s.n = t.scope \
             WHERE p.failed_at IS NULL AND p.told = 0 AND (p.task, p.id) > (?2, ?3) \
-            AND s.agent = ?1 AND p.cursor < t.revision ORDER BY p.task, p.id LIMIT ?4";
+            AND s.agent = ?1 AND p.cursor < t.revision \
+            AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = t.teller AND r.expires > nuncio_now()) ORDER BY p.task, p.id LIMIT ?4";
         let (task, id) = match &self.after {
             Some((task, id)) => (task.as_u128().to_be_bytes().to_vec(), id.as_str()),
             None => (Vec::new(), ""),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Revision, Scope, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{Holder, Revision, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::Event;
 
 use super::{
@@ -32,13 +32,16 @@ impl Operation for ReadSnapshot {
     /// One statement, so that what it reads is of one moment.
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Option<Snapshot>, StorageError> {
         const READ: &str = "WITH page AS MATERIALIZED (SELECT t.n, t.revision, t.dropped, t.skill, \
-                EXISTS (SELECT 1 FROM push_configs p WHERE p.task = t.id) AS pushed, \
+                EXISTS (SELECT 1 FROM push_configs p WHERE p.task = t.id) AS pushed, t.holder, \
+                EXISTS (SELECT 1 FROM replicas r WHERE r.id = t.holder AND r.expires > nuncio_now()) AS present, \
                 COALESCE((SELECT MAX(x.revision) FROM snapshots x WHERE x.task = t.n AND x.revision <= ?3), 0) AS base \
             FROM tasks t JOIN scopes s ON s.n = t.scope WHERE t.id = ?1 AND s.key = ?2) \
-            SELECT page.revision, page.dropped, page.skill, page.pushed, page.base, CAST(0 AS BIGINT) AS seq, x.body \
+            SELECT page.revision, page.dropped, page.base, CAST(0 AS BIGINT) AS seq, x.body, \
+                page.skill, page.pushed, page.holder, page.present \
             FROM page LEFT JOIN snapshots x ON x.task = page.n AND x.revision = page.base \
-            UNION ALL SELECT page.revision, page.dropped, page.skill, page.pushed, page.base, e.seq, e.body \
-            FROM page JOIN events e ON e.task = page.n AND e.seq > page.base AND e.seq <= ?3 ORDER BY 6";
+            UNION ALL SELECT page.revision, page.dropped, page.base, e.seq, e.body, \
+                page.skill, page.pushed, page.holder, page.present \
+            FROM page JOIN events e ON e.task = page.n AND e.seq > page.base AND e.seq <= ?3 ORDER BY 4";
         if self.at == Some(0) {
             return Ok(None);
         }
@@ -46,16 +49,21 @@ impl Operation for ReadSnapshot {
         let upto = count(self.at.unwrap_or(Revision::MAX));
         let rows = tx.db.query(READ, &[Value::Bytes(&id), Value::Text(&self.scope), upto]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let (newest, dropped, base) = (row.number(0)?, row.number(1)?, row.number(4)?);
+        let (newest, dropped, base) = (row.number(0)?, row.number(1)?, row.number(2)?);
         let revision = self.at.unwrap_or(newest);
         if revision > newest || base < dropped {
             return Ok(None);
         }
         let mut folding = Folding::new(self.id, base);
-        let bodies = rows.iter().filter(|row| !row.is_null(6));
-        bodies.into_iter().try_for_each(|row| folding.add(row.number(5)?, row, 6))?;
+        let bodies = rows.iter().filter(|row| !row.is_null(4));
+        bodies.into_iter().try_for_each(|row| folding.add(row.number(3)?, row, 4))?;
         let task = Arc::new(folding.task(revision)?);
-        Ok(Some(Snapshot { revision, skill: row.text(2)?.into(), task, has_push_configs: row.flag(3)? }))
+        let holder = match row.replica(7)? {
+            None => Holder::Nobody,
+            Some(replica) if row.flag(8)? => Holder::Present(replica),
+            Some(_) => Holder::Lost,
+        };
+        Ok(Some(Snapshot { revision, skill: row.text(5)?.into(), task, has_push_configs: row.flag(6)?, holder }))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     claims::{ClaimId, Settle},
     leases::{Orphans, Presence, Release, Take},
     listing::List,
-    pushes::{self, Change, Pending, What},
+    pushes::{self, Change, Pending, Tell, Turn, What},
     reading::{ReadEvents, ReadSnapshot},
     sweep::Sweep,
     tasks::{Append, Create},
@@ -237,6 +237,25 @@ impl<B: Backend> FleetStorage for SqlStorage<B> {
     ) -> BoxFuture<'a, Result<(), StorageError>> {
         let change = Change::new(&key.scope, key.task, &key.id, What::Fail(created, failure));
         Box::pin(async move { self.backend.write(change).await })
+    }
+
+    fn take_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        Box::pin(async move { self.backend.write(Tell::new(scope, task, replica, Turn::Take)).await })
+    }
+
+    fn release_pushes<'a>(
+        &'a self,
+        scope: &'a Scope,
+        task: TaskId,
+        replica: ReplicaId,
+        seen: Revision,
+    ) -> BoxFuture<'a, Result<bool, StorageError>> {
+        Box::pin(async move { self.backend.write(Tell::new(scope, task, replica, Turn::Release(seen))).await })
     }
 
     fn pending_pushes<'a>(

@@ -157,8 +157,8 @@ impl Operation for Create {
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Revision, StorageError> {
         const INSERT: &str = "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, \
-            snapshot, snapshot_bytes, tail_bytes, fence, holder, dropped, ended, log_due) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13, ?13) \
+            snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?13) \
             ON CONFLICT (id) DO NOTHING RETURNING n";
         let scope = scopes::number(tx, &self.agent, &self.scope).await?;
         let revision = self.batch.events.len() as Revision;
@@ -214,6 +214,8 @@ pub(super) struct Stored {
     pub(super) context: String,
     pub(super) fence: u64,
     pub(super) holder: Option<ReplicaId>,
+    /// Who tells its webhooks.
+    pub(super) teller: Option<ReplicaId>,
     size: Size,
 }
 
@@ -223,7 +225,7 @@ impl Stored {
         id: TaskId,
         scope: &str,
     ) -> Result<Option<Self>, StorageError> {
-        const FIND: &str = "SELECT t.n, t.scope, t.revision, t.state, t.context, t.fence, t.holder, \
+        const FIND: &str = "SELECT t.n, t.scope, t.revision, t.state, t.context, t.fence, t.holder, t.teller, \
             t.snapshot, t.snapshot_bytes, t.tail_bytes \
             FROM tasks t JOIN scopes s ON s.n = t.scope WHERE t.id = ?1 AND s.key = ?2 /*pg FOR UPDATE OF t*/";
         let id = id.as_u128().to_be_bytes();
@@ -240,7 +242,8 @@ impl Stored {
             context: row.text(4)?.to_owned(),
             fence: row.number(5)?,
             holder: row.replica(6)?,
-            size: Size { snapshot: row.number(7)?, snapshot_bytes: row.number(8)?, tail_bytes: row.number(9)? },
+            teller: row.replica(7)?,
+            size: Size { snapshot: row.number(8)?, snapshot_bytes: row.number(9)?, tail_bytes: row.number(10)? },
         })
     }
 
@@ -375,7 +378,7 @@ impl Operation for Append {
 }
 
 /// Updates the row of a task that has grown, and, where its status is another, the places at which it
-/// is listed.
+/// is listed. What nobody has waits for somebody to take it.
 async fn update<C: Connection>(
     tx: &Tx<'_, C>,
     n: i64,
@@ -383,12 +386,12 @@ async fn update<C: Connection>(
     size: Size,
     moved: Option<&Task>,
 ) -> Result<(), StorageError> {
-    const GROWN: &str =
-        "UPDATE tasks SET revision = ?2, snapshot = ?3, snapshot_bytes = ?4, tail_bytes = ?5 WHERE n = ?1";
+    const GROWN: &str = "UPDATE tasks SET revision = ?2, snapshot = ?3, snapshot_bytes = ?4, tail_bytes = ?5, \
+        waits = CASE WHEN holder IS NULL THEN 1 ELSE 0 END WHERE n = ?1";
     const MOVED: &str = "UPDATE tasks SET revision = ?2, snapshot = ?3, snapshot_bytes = ?4, tail_bytes = ?5, \
-        state = ?6, status_time = ?7 WHERE n = ?1";
+        waits = CASE WHEN holder IS NULL THEN 1 ELSE 0 END, state = ?6, status_time = ?7 WHERE n = ?1";
     const ENDED: &str = "UPDATE tasks SET revision = ?2, snapshot = ?3, snapshot_bytes = ?4, tail_bytes = ?5, \
-        state = ?6, status_time = ?7, ended = ?7, log_due = ?7, holder = NULL WHERE n = ?1";
+        state = ?6, status_time = ?7, ended = ?7, log_due = ?7, holder = NULL, waits = 0 WHERE n = ?1";
     let (snapshot, snapshot_bytes, tail_bytes) =
         (count(size.snapshot), count(size.snapshot_bytes), count(size.tail_bytes));
     let grown = [Value::Int(n), count(revision), snapshot, snapshot_bytes, tail_bytes];

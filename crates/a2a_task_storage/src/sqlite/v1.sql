@@ -6,6 +6,8 @@ CREATE TABLE scopes (n INTEGER PRIMARY KEY, agent TEXT NOT NULL, key TEXT NOT NU
 
 -- Times are nanoseconds since 1970. `snapshot` is the revision of the newest snapshot, 0 for none;
 -- `dropped` is up to where the log is gone; `log_due` is when it ended, while there is a log.
+-- `waits` is 1 when nobody has the task and its log has grown since it was given back; `teller` is the
+-- replica that tells its webhooks.
 CREATE TABLE tasks (
     n INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -20,6 +22,8 @@ CREATE TABLE tasks (
     tail_bytes INTEGER NOT NULL,
     fence INTEGER NOT NULL,
     holder BLOB,
+    waits INTEGER NOT NULL,
+    teller BLOB,
     dropped INTEGER NOT NULL,
     ended INTEGER,
     log_due INTEGER
@@ -28,6 +32,7 @@ CREATE INDEX tasks_by_time ON tasks (scope, status_time, id);
 CREATE INDEX tasks_by_state ON tasks (scope, state, status_time, id);
 CREATE INDEX tasks_by_context ON tasks (scope, context, status_time, id);
 CREATE INDEX tasks_held ON tasks (holder) WHERE holder IS NOT NULL;
+CREATE INDEX tasks_waiting ON tasks (id) WHERE waits = 1;
 CREATE INDEX tasks_ended ON tasks (ended) WHERE ended IS NOT NULL;
 CREATE INDEX tasks_log_due ON tasks (log_due) WHERE log_due IS NOT NULL;
 
@@ -61,6 +66,7 @@ CREATE TABLE claims (
     message_id TEXT NOT NULL,
     digest BLOB NOT NULL,
     task BLOB NOT NULL,
+    replica BLOB NOT NULL,
     expires INTEGER NOT NULL,
     answer TEXT,
     PRIMARY KEY (scope, message_id)

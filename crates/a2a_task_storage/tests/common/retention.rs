@@ -112,6 +112,7 @@ pub(crate) async fn claims_that_expired_are_forgotten(storage: &impl Storage) {
         message_id: number.to_string().into(),
         digest: [1; 32],
         task: id(number),
+        replica: REPLICA,
         now: at(now),
         expires: at(1000 + number),
     };
@@ -121,5 +122,5 @@ pub(crate) async fn claims_that_expired_are_forgotten(storage: &impl Storage) {
     sweep_all(storage, 1001).await;
     let again = |number| Claim { task: id(9), ..claim(number, 0) };
     assert_eq!(storage.claim(&scope(), again(0)).await.unwrap(), Claimed::New, "it was forgotten");
-    assert_eq!(storage.claim(&scope(), again(2)).await.unwrap(), Claimed::Task(id(2)));
+    assert_eq!(storage.claim(&scope(), again(2)).await.unwrap(), Claimed::Task { id: id(2), by: None });
 }
