@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{AgentOperations, Answers, CallContext, Host, PushConfigRow, PushOutcome, Scope, TaskStorage};
+use a2a_app_ports::{AgentOperations, Answers, CallContext, PushConfigRow, PushOutcome, Scope, TaskStorage};
 use a2a_protocol_core::{
     AuthenticationInfo, CancelTaskRequest, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
     ListTaskPushNotificationConfigsRequest, ProtocolVersion, SendMessageRequest, StreamResponse, Task,
@@ -17,8 +17,8 @@ use a2a_protocol_core::{
 };
 use a2a_task_engine::{Engine, EngineOptions, MemoryLimits, MemoryStorage, Skill};
 use support::{
-    AGENT, Dice, Gate, Process, TestStorage, Webhooks, busy, follow_up, host, idle, immediately, let_others_run, plain,
-    pushing_engine, pushing_engine_on, request, skill, task, within,
+    AGENT, Dice, Fleet, Gate, TestStorage, Webhooks, busy, follow_up, idle, immediately, let_others_run, plain,
+    pushing_engine, request, skill, task, within,
 };
 
 const HOOK: &str = "https://hook.example/a";
@@ -29,6 +29,9 @@ fn config(url: &str) -> TaskPushNotificationConfig {
     config.url = url.to_owned();
     config
 }
+
+/// So long after a replica was lost, others have taken over what it was at.
+const LOST: Duration = Duration::from_secs(45);
 
 /// A request whose task's webhook this is.
 fn pushed(mut request: SendMessageRequest, url: &str) -> SendMessageRequest {
@@ -394,41 +397,80 @@ async fn an_engine_is_idle_when_webhooks_have_been_told_and_not_when_they_are_to
 
 #[tokio::test(start_paused = true)]
 async fn the_next_engine_goes_on_where_the_last_one_was() {
-    let (storage, webhooks) = (Arc::new(MemoryStorage::new()), Webhooks::new());
-    let machine = host();
-    let start = || {
-        let process = Arc::new(Process::default());
-        let host = Host { spawner: process.clone(), ..machine.clone() };
-        (pushing_engine_on(host, storage.clone(), &webhooks, worker(), EngineOptions::default()), process)
-    };
+    let fleet = Fleet::new(false);
+    let webhooks = &fleet.webhooks;
     let everything = ["task submitted", "working", "one", "input_required"];
     for confirmed in 0..4 {
         let hook = &*format!("{HOOK}/{confirmed}");
-        let (first, process) = start();
+        let first = fleet.replica(worker()).await;
         webhooks.hold(hook);
-        let begun = task(first.send_message(plain(), pushed(request("m1", "one"), hook)).await);
+        let begun = first.send(pushed(request("m1", "one"), hook)).await;
         for _ in 0..confirmed {
             webhooks.let_go(hook);
             let_others_run().await;
         }
-        process.kill();
+        first.kill();
         let_others_run().await;
         assert_eq!(webhooks.taken(hook), everything[..confirmed]);
-        assert_eq!(rows(&*storage, &begun).await[0].cursor, confirmed as u64);
+        assert_eq!(rows(&*first.storage, &begun).await[0].cursor, confirmed as u64);
 
-        let (second, process) = start();
+        let second = fleet.replica(worker()).await;
         webhooks.release(hook);
-        second.resume().await.unwrap();
-        idle(&second).await;
+        idle(&second.engine).await;
+        assert_eq!(webhooks.taken(hook), everything[..confirmed], "the first one may be there still");
+        tokio::time::sleep(LOST).await;
+        idle(&second.engine).await;
         assert_eq!(webhooks.taken(hook), everything, "none skipped");
-        process.kill();
+        let_others_run().await;
+        second.kill();
 
         // A webhook that has been told everything is known to the next engine all the same.
-        let (third, _) = start();
-        third.resume().await.unwrap();
-        task(third.send_message(plain(), follow_up(&begun.id, "m2", "end")).await);
-        idle(&third).await;
+        let third = fleet.replica(worker()).await;
+        third.send(follow_up(&begun.id, "m2", "end")).await;
+        idle(&third.engine).await;
         assert_eq!(webhooks.taken(hook)[4..], ["working", "end", "completed"]);
+        third.kill();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_replica_at_a_time_tells_a_webhook() {
+    for bus in [true, false] {
+        let (fleet, gate) = (Fleet::new(bus), Gate::new());
+        let handler = {
+            let gate = gate.clone();
+            skill(move |turn, task| {
+                let gate = gate.clone();
+                async move {
+                    for word in ["one", "two"] {
+                        task.artifact(word).write(word).await?;
+                        gate.pass().await;
+                    }
+                    if turn.text() == "end" { Ok(()) } else { task.input_required("more?").await }
+                }
+            })
+        };
+        let (one, other) = (fleet.replica(handler.clone()).await, fleet.replica(handler).await);
+        let begun = one.send(immediately(request("m1", "ask"))).await;
+        gate.reached().await;
+        // Configured elsewhere than the task is run, and called slowly.
+        create(&other.engine, &begun, "hook", HOOK).await.unwrap();
+        fleet.webhooks.hold(HOOK);
+        gate.open();
+        gate.reached().await;
+        let queued = other.sending(follow_up(&begun.id, "m2", "end"));
+        support::said(&one.engine, &begun.id, "m2").await;
+        gate.open();
+        tokio::time::sleep(LOST).await;
+        assert_eq!(fleet.webhooks.tries(HOOK).len(), 0, "one call is under way");
+        fleet.webhooks.release(HOOK);
+        for _ in 0..2 {
+            gate.open();
+            let_others_run().await;
+        }
+        task(within("the end", queued).await.unwrap());
+        tokio::time::sleep(LOST).await;
+        assert_eq!(fleet.webhooks.taken(HOOK), ["two", "input_required", "working", "one", "two", "completed"]);
     }
 }
 

@@ -109,6 +109,16 @@ impl Membership {
         self.epoch.load(Ordering::SeqCst) == held.epoch
     }
 
+    /// Whether the engine is still this replica.
+    pub(super) fn is_current(&self, present: Present) -> bool {
+        self.epoch.load(Ordering::SeqCst) == present.epoch
+    }
+
+    /// Whether the engine has left the others for good.
+    pub(super) fn is_gone(&self) -> bool {
+        lock(&self.current).gone
+    }
+
     /// Keeps a lease for whoever runs the task next.
     pub(super) fn put_aside(&self, scope: &Scope, id: TaskId, held: Held) {
         let mut current = lock(&self.current);
@@ -248,7 +258,7 @@ async fn beat(engine: Weak<Shared>, present: Present, mut over: BoxFuture<'stati
         drop(shared);
         let lost = matches!(select(&mut over, pause).await, Either::Left(_));
         let Some(shared) = engine.upgrade() else { return };
-        if shared.membership.epoch.load(Ordering::SeqCst) != present.epoch {
+        if !shared.membership.is_current(present) {
             return;
         }
         let next = shared.until_over();
@@ -286,7 +296,7 @@ async fn come_back(engine: Weak<Shared>) {
             Ok(_) => return shared.sweep().await,
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), "cannot join the other replicas");
-                if lock(&shared.membership.current).gone {
+                if shared.membership.is_gone() {
                     return;
                 }
                 let pause = shared.host.clock.sleep(shared.options.lease_time / 30 + Duration::from_millis(1));

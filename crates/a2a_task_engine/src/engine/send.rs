@@ -252,6 +252,7 @@ impl Shared {
                 // Before the message, so that nothing that follows from it is missed.
                 Box::pin(self.put_push_config(&scope, id, *row, found)).await?;
                 self.tell(&live, &scope);
+                self.publish(id, 0);
             }
             let event = |kind| Event { time: self.host.clock.now(), kind };
             let mut events = vec![event(EventKind::Message(message.clone()))];

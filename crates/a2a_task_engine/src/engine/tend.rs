@@ -182,9 +182,12 @@ async fn listen(engine: Weak<Shared>, bus: Arc<dyn EventBus>) {
         let Some(shared) = engine.upgrade() else { return };
         match wake {
             Wake::Task(id, revision) => {
-                if let Some(live) = shared.live.find(id)
-                    && live.hear(revision)
-                {
+                let Some(live) = shared.live.find(id) else { continue };
+                if revision == 0 && shared.push.is_some() {
+                    // It may be about webhooks.
+                    live.has_webhooks();
+                }
+                if live.hear(revision) {
                     let engine = shared.clone();
                     shared.host.spawner.spawn(Box::pin(async move { engine.look(&live).await }));
                 }

@@ -28,6 +28,7 @@ impl Shared {
         let config = row.config.clone();
         self.put_push_config(&scope, task, row, now.revision).await?;
         self.tell(&self.live.enter(task), &scope);
+        self.publish(task, 0);
         Ok(Reply::PushConfig(config))
     }
 

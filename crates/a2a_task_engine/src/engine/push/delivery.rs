@@ -11,13 +11,15 @@ use super::{
     body::{self, Notice},
     state::Delivering,
 };
-use crate::engine::{READ_AT_ONCE, Shared, live::Live, run::Chain};
+use crate::engine::{READ_AT_ONCE, Shared, live::Live, membership::Present, run::Chain};
 
 /// A cursor over a task's log that tells a webhook what it reads. Where it is, it stores after every
 /// event; and before every try it reads the configuration again, which may be gone or another.
 pub(super) struct Delivery {
     engine: Arc<Shared>,
     live: Arc<Live>,
+    /// As whom it tells.
+    present: Present,
     key: PushConfigKey,
     /// The task and its conversation, once they are known.
     names: Option<(Arc<str>, Arc<str>)>,
@@ -51,9 +53,9 @@ enum Step {
 }
 
 impl Delivery {
-    pub(super) fn new(engine: Arc<Shared>, live: Arc<Live>, key: PushConfigKey) -> Self {
+    pub(super) fn new(engine: Arc<Shared>, live: Arc<Live>, present: Present, key: PushConfigKey) -> Self {
         let (ahead, tries) = (VecDeque::new(), Tries::default());
-        Self { engine, live, key, names: None, ahead, read: 0, told: 0, tries }
+        Self { engine, live, present, key, names: None, ahead, read: 0, told: 0, tries }
     }
 
     /// Tells all there is to tell, or gives up. Time spent waiting does not count as delivering.
@@ -90,6 +92,10 @@ impl Delivery {
             return Ok(Step::Done);
         }
         let Some((place, event)) = self.ahead.front() else { return Ok(Step::More) };
+        if !self.engine.membership.is_current(self.present) {
+            // By now another replica may tell it.
+            return Ok(Step::Done);
+        }
         let notice = match row.version {
             ProtocolVersion::V0_3 => Notice::Task(self.task_as_of(*place).await?),
             _ => Notice::Event(event.clone()),

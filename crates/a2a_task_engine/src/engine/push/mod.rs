@@ -2,7 +2,8 @@
 //! so that what they are told survives whoever tells it.
 //!
 //! As long as there is something to tell, one worker a task sees to it, in which each webhook is told
-//! on its own: in order, one thing after the other, and without waiting for the other webhooks.
+//! on its own: in order, one thing after the other, and without waiting for the other webhooks. Of all
+//! replicas one has that worker.
 
 mod body;
 mod configs;
@@ -20,7 +21,7 @@ use futures::{
 use protocol_transport_core::policy::Backoff;
 
 use self::{delivery::Delivery, state::Delivering};
-use super::{Shared, live::Live, run::Chain, slot::News};
+use super::{Shared, live::Live, membership::Present, run::Chain, slot::News};
 pub(crate) use state::Pushing;
 
 /// How long to leave a storage alone that has failed.
@@ -91,6 +92,7 @@ impl Shared {
             live: live.clone(),
             scope: scope.clone(),
             under_way: HashMap::new(),
+            seen: 0,
             has_webhooks: true,
             looking: false,
             at_rest: false,
@@ -137,6 +139,8 @@ struct Worker {
     /// The webhooks that are being told, by id: whether there may be more for one than there was
     /// when that began.
     under_way: HashMap<Box<str>, bool>,
+    /// How long the log was, as far as was known, when the worker last looked.
+    seen: Revision,
     has_webhooks: bool,
     looking: bool,
     at_rest: bool,
@@ -144,14 +148,57 @@ struct Worker {
 
 impl Worker {
     async fn work(mut self) {
+        while let Some(present) = self.take().await {
+            if self.tell(present).await && self.live.rest(self.has_webhooks) {
+                self.at_rest = true;
+                return;
+            }
+        }
+    }
+
+    /// As whom the webhooks are to be told here; `None` when another replica tells them.
+    async fn take(&self) -> Option<Present> {
+        loop {
+            let taken = async {
+                let present = self.engine.present().await?;
+                let (storage, id) = (&self.engine.storage, self.live.id());
+                let taken = storage.take_pushes(&self.scope, id, present.replica).await?;
+                if taken
+                    && self.live.revision() == 0
+                    && let Some(snapshot) = storage.snapshot(&self.scope, id).await?
+                {
+                    self.engine.observe(&self.live, &self.scope, &snapshot);
+                }
+                Ok::<_, StorageError>(taken.then_some(present))
+            };
+            match taken.await {
+                Ok(taken) => return taken,
+                Err(_) if self.engine.membership.is_gone() => return None,
+                Err(error) => {
+                    tracing::error!(task = %self.live.id(), error = %Chain(&error), "cannot take webhooks to tell");
+                    // A storage that is left alone is not waited for.
+                    self.live.look();
+                    self.live.looked();
+                    self.engine.host.clock.sleep(STORAGE_RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Tells until all is told, and hands that back. `false` when this replica was lost meanwhile.
+    async fn tell(&mut self, present: Present) -> bool {
         let mut waiting = Waiting::new();
         let mut last = None;
+        self.under_way.clear();
         loop {
-            self.look(&mut waiting, last.take()).await;
+            self.look(present, &mut waiting, last.take()).await;
             while !self.live.is_look_due() {
                 let listener = self.live.listen();
                 if self.live.is_look_due() {
                     break;
+                }
+                if !self.engine.membership.is_current(present) {
+                    return false;
                 }
                 match select(waiting.next(), listener).await {
                     Either::Left((Some(done), _)) => {
@@ -161,20 +208,37 @@ impl Worker {
                             break;
                         }
                     }
-                    Either::Left((None, _)) if self.live.rest(self.has_webhooks) => {
-                        self.at_rest = true;
-                        return;
-                    }
-                    Either::Left((None, _)) | Either::Right(_) => {}
+                    Either::Left((None, _)) => match self.hand_back(present).await {
+                        true => return true,
+                        false => break,
+                    },
+                    Either::Right(_) => {}
                 }
             }
         }
     }
 
+    /// Has this replica tell the webhooks no more; `false` when there may be more to tell.
+    async fn hand_back(&self, present: Present) -> bool {
+        let storage = &self.engine.storage;
+        match storage.release_pushes(&self.scope, self.live.id(), present.replica, self.seen).await {
+            Ok(true) => return true,
+            Ok(false) => self.engine.look(&self.live).await,
+            Err(error) => {
+                tracing::error!(task = %self.live.id(), error = %Chain(&error), "cannot hand webhooks back");
+            }
+        }
+        if self.live.revision() <= self.seen {
+            self.engine.host.clock.sleep(STORAGE_RETRY).await;
+        }
+        false
+    }
+
     /// Sees which webhooks are to be told something, and has them told.
-    async fn look(&mut self, waiting: &mut Waiting, last: Option<Delivering>) {
+    async fn look(&mut self, present: Present, waiting: &mut Waiting, last: Option<Delivering>) {
         self.live.look();
         self.looking = true;
+        self.seen = self.live.revision();
         drop(last);
         let found = self.engine.storage.push_configs(&self.scope, self.live.id(), None, usize::MAX).await;
         match found {
@@ -187,7 +251,7 @@ impl Worker {
                     }
                     self.under_way.insert(row.id().into(), false);
                     let key = PushConfigKey { scope: self.scope.clone(), task: self.live.id(), id: row.id().into() };
-                    let delivery = Delivery::new(self.engine.clone(), self.live.clone(), key);
+                    let delivery = Delivery::new(self.engine.clone(), self.live.clone(), present, key);
                     let delivering = self.live.delivering();
                     waiting.push(Box::pin(async move {
                         let (webhook, delivering) = delivery.run(delivering).await;
