@@ -128,6 +128,8 @@ pub(crate) struct Live {
     waiting: AtomicUsize,
     claims: AtomicUsize,
     shared: Mutex<VecDeque<Arc<StreamEvent>>>,
+    /// Whether somebody reads the log for those who wait.
+    pub(super) looking: AtomicBool,
     /// How often a push configuration was stored or deleted here.
     pub(super) push_changes: AtomicU64,
     pub(crate) cancel: Cancel,
@@ -146,6 +148,7 @@ impl Live {
             waiting: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             shared: Mutex::default(),
+            looking: AtomicBool::new(false),
             push_changes: AtomicU64::new(0),
             cancel: Cancel::default(),
         }
@@ -179,6 +182,11 @@ impl Live {
     /// Up to where the log has been read here.
     pub(crate) fn read(&self) -> Revision {
         lock(&self.slot).read
+    }
+
+    /// Whether the caller is the one to read the log for those who wait.
+    pub(super) fn begin_look(&self) -> bool {
+        !self.looking.swap(true, Ordering::SeqCst)
     }
 
     /// Whether the log is longer than this, as far as anybody has said.

@@ -266,8 +266,10 @@ impl Shared {
         if snapshot.holder != Holder::Lost {
             return Ok((id, snapshot));
         }
-        drop(snapshot);
-        Box::pin(self.take_over(scope, id)).await.map_err(failed)?;
+        if let Err(error) = Box::pin(self.take_over(scope, id)).await {
+            tracing::warn!(task = %id, error = %run::Chain(&error), "cannot take a task over");
+            return Ok((id, snapshot));
+        }
         self.find(scope, name).await
     }
 

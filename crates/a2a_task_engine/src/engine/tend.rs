@@ -45,8 +45,18 @@ impl Shared {
         }
     }
 
-    /// Reads on in the log of a task, for those who wait for what it says.
-    pub(super) async fn look(self: &Arc<Self>, live: &Arc<Live>) {
+    /// Reads on in the log of a task, for those who wait for what it says, unless that is being done.
+    async fn look(&self, live: &Live) {
+        let mut before = None;
+        // What is said while the last part is read is read by whoever reads that.
+        while before.replace(live.read()) != Some(live.read()) && live.begin_look() {
+            let _done = Reset(&live.looking);
+            self.read_on(live).await;
+        }
+    }
+
+    /// Reads on in the log of a task.
+    pub(super) async fn read_on(&self, live: &Live) {
         let Some(scope) = live.scope() else { return };
         loop {
             let after = live.read();
@@ -95,11 +105,12 @@ impl Shared {
     }
 
     async fn try_sweep(self: &Arc<Self>) -> Result<(), StorageError> {
-        for (scope, id) in self.membership.unused() {
-            self.take_over(&scope, id).await?;
-        }
-        for (scope, id) in self.storage.orphans(&self.agent, ORPHANS).await? {
-            self.take_over(&scope, id).await?;
+        let orphans = self.storage.orphans(&self.agent, ORPHANS).await?;
+        for (scope, id) in self.membership.unused().into_iter().chain(orphans) {
+            // One task that cannot be read is not to keep the others waiting.
+            if let Err(error) = self.take_over(&scope, id).await {
+                tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
+            }
         }
         self.resume_pushes().await?;
         while self.storage.sweep(self.host.clock.now()).await? {}
@@ -134,10 +145,9 @@ impl Shared {
             return self.end_held(&live, scope, held, TaskState::Failed, Some(text)).await;
         };
         let left = if left == Left::Abandoned { Left::BrokenOff } else { left };
-        let before = live.revision();
         let run = TaskRun::resume(self.clone(), subject, live.clone(), held);
-        let mut drive = Drive::new(self.clone(), Box::pin(run.go_on(left)));
-        drive.until(&live, || !live.is_running() || live.revision() > before).await;
+        let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go_on(left)));
+        drive.until(&live, || run.has_begun() || !live.is_running()).await;
         Ok(())
     }
 }

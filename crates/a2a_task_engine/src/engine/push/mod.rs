@@ -223,7 +223,7 @@ impl Worker {
         let storage = &self.engine.storage;
         match storage.release_pushes(&self.scope, self.live.id(), present.replica, self.seen).await {
             Ok(true) => return true,
-            Ok(false) => self.engine.look(&self.live).await,
+            Ok(false) => self.engine.read_on(&self.live).await,
             Err(error) => {
                 tracing::error!(task = %self.live.id(), error = %Chain(&error), "cannot hand webhooks back");
             }

@@ -1,40 +1,27 @@
 //! A run: the handler of one task at work, turn after turn, and the log it writes.
 
 mod log;
+mod resume;
 mod tail;
+mod turn;
 
-use std::{
-    any::Any,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
-    },
-    task::Poll,
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use a2a_app_ports::{
-    Answers, BoxFuture, CallContext, Effect, HandlerError, PushConfigRow, Revision, Run, Scope, Snapshot, StorageError,
-    TaskId, TaskUpdater, Turn,
-};
+use a2a_app_ports::{Answers, CallContext, HandlerError, PushConfigRow, Run, Scope, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, SendDetails, TaskState};
-use futures::{future::poll_fn, lock::Mutex as AsyncMutex};
+use futures::lock::Mutex as AsyncMutex;
 use serde_json::Value;
 
-use self::{
-    log::Log,
-    tail::{BrokenOff, Tail},
-};
+use self::log::Log;
 use super::{
     Shared, abandoned,
     live::{Live, lock},
     membership::{Held, Left, Present},
     skills::Skill,
 };
-
-/// After so many records the updater lets others have a go: a handler that never waits must neither
-/// starve its own stream nor pile up one huge batch.
-const RECORDS_PER_POLL: u32 = 64;
 
 /// What a run is about.
 pub(crate) struct Subject {
@@ -78,6 +65,8 @@ pub(crate) struct TaskRun {
     fenced: AtomicBool,
     /// Whether the task exists.
     created: AtomicBool,
+    /// Whether a handler was called.
+    begun: AtomicBool,
     records: AtomicU32,
     /// The answer of a run that ends without a task.
     direct: Mutex<Option<Result<Arc<Message>, Error>>>,
@@ -141,6 +130,7 @@ impl TaskRun {
             fenced: AtomicBool::new(false),
             created: AtomicBool::new(log.pending.is_empty()),
             log: AsyncMutex::new(log),
+            begun: AtomicBool::new(false),
             records: AtomicU32::new(0),
             direct: Mutex::default(),
         })
@@ -149,6 +139,11 @@ impl TaskRun {
     /// Whether the task exists.
     pub(crate) fn is_created(&self) -> bool {
         self.created.load(Ordering::SeqCst)
+    }
+
+    /// Whether a handler was called.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
     }
 
     /// Whether the run has answered without a task.
@@ -198,77 +193,6 @@ impl TaskRun {
                 Err(StorageError::Fenced) => return self.lose().await,
                 Err(error) => return self.give_up(error).await,
             };
-        }
-    }
-
-    /// One call of the handler, to its end, its cancellation or its time limit.
-    async fn turn(self: &Arc<Self>, next: NextTurn) -> Ended {
-        let NextTurn { said, history, attempt, checkpoint } = next;
-        let Subject { name, context_id, skill, context, .. } = &self.subject;
-        let run: Arc<dyn Run> = self.clone();
-        let turn =
-            Turn::new(said, name.clone(), context_id.clone(), skill.id.clone(), history, context.clone(), run.clone())
-                .again(attempt, checkpoint);
-        let updater = TaskUpdater::new(name.clone(), context_id.clone(), run);
-        self.live.cancel.reset_awaited();
-        let clock = &self.engine.host.clock;
-        let mut limit = skill.time_limit.map(|limit| clock.sleep(limit));
-        let mut grace: Option<BoxFuture<'static, ()>> = None;
-        let mut creation: Option<BoxFuture<'_, Result<(), StorageError>>> = None;
-        // A handler may panic before its first await, too.
-        let handler = skill.handler.clone();
-        let mut handler = match catch_unwind(AssertUnwindSafe(|| handler.run(turn, updater))) {
-            Ok(handler) => handler,
-            Err(panic) => return Ended::Panicked(describe(&*panic)),
-        };
-        let ended = poll_fn(|cx| {
-            let cancel = &self.live.cancel;
-            cancel.register(cx.waker());
-            if self.is_lost() {
-                return Poll::Ready(Ended::Lost);
-            }
-            if cancel.is_requested() {
-                if !cancel.is_awaited() {
-                    return Poll::Ready(Ended::Canceled);
-                }
-                let grace = grace.get_or_insert_with(|| clock.sleep(self.engine.options.cancel_grace));
-                if grace.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Ended::Canceled);
-                }
-            }
-            match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
-                Ok(Poll::Ready(result)) => return Poll::Ready(Ended::Returned(result)),
-                Err(panic) => return Poll::Ready(Ended::Panicked(describe(&*panic))),
-                Ok(Poll::Pending) if self.is_lost() => return Poll::Ready(Ended::Lost),
-                Ok(Poll::Pending) => {}
-            }
-            if let Some(limit) = &mut limit
-                && limit.as_mut().poll(cx).is_ready()
-            {
-                return Poll::Ready(Ended::TimedOut);
-            }
-            // The handler waits for something: a task is to exist by now.
-            if self.is_created() {
-                // Nobody polls it any more: it must not stand in the queue for the log.
-                creation = None;
-            } else if skill.answers == Answers::Task {
-                let create = creation.get_or_insert_with(|| Box::pin(self.create()));
-                match create.as_mut().poll(cx) {
-                    Poll::Ready(Err(StorageError::Fenced)) => return Poll::Ready(Ended::Lost),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Ended::Returned(Err(error.into()))),
-                    Poll::Ready(Ok(())) | Poll::Pending => {}
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-        match catch_unwind(AssertUnwindSafe(|| drop(handler))) {
-            Ok(()) => ended,
-            Err(panic) => {
-                let panic = describe(&*panic);
-                tracing::error!(task = %name, skill = %skill.id, panic, "handler panicked when it was dropped");
-                ended
-            }
         }
     }
 
@@ -357,125 +281,6 @@ impl TaskRun {
         None
     }
 
-    /// The first turn of a run that goes on with a task.
-    async fn pick_up(&self, left: Left) -> Result<Option<NextTurn>, StorageError> {
-        let (scope, id) = (&self.subject.scope, self.subject.id);
-        let mut log = self.log.lock().await;
-        let snapshot = self.engine.storage.snapshot(scope, id).await?.ok_or(StorageError::NotFound)?;
-        let given_back = left == Left::GivenBack;
-        let mut tail = Tail::read(&*self.engine.storage, (scope, id), snapshot.revision, !given_back).await?;
-        if left == Left::Abandoned
-            && let Some(turn) = tail.broken_off.take_if(|turn| turn.answers_pause)
-        {
-            tail.queue.push_front((turn.place, turn.said));
-        }
-        log.revision = tail.revision;
-        log.state = tail.state.unwrap_or_else(|| snapshot.task.status.state.clone());
-        log.queue = tail.queue;
-        if tail.is_canceling {
-            self.live.cancel.request();
-        }
-        if let Some(turn) = tail.broken_off.filter(|_| left == Left::BrokenOff)
-            && !log.state.is_terminal()
-            && !self.live.cancel.is_requested()
-        {
-            return self.try_again(&mut log, turn).await;
-        }
-        loop {
-            if log.state.is_terminal() {
-                return Ok(self.finish(&mut log));
-            }
-            if self.live.cancel.is_requested() {
-                self.end(&mut log, TaskState::Canceled, None).await?;
-            } else if !log.queue.is_empty() {
-                return self.next_turn(&mut log).await;
-            } else if self.give_back(&mut log).await? {
-                log.stage = Stage::Over;
-                return Ok(None);
-            } else {
-                self.refresh(&mut log).await?;
-            }
-        }
-    }
-
-    /// Begins a turn once more that a lost replica has begun, if the skill says so; else, or when that
-    /// has been tried often enough, the task has failed.
-    async fn try_again(&self, log: &mut Log, turn: BrokenOff) -> Result<Option<NextTurn>, StorageError> {
-        let BrokenOff { place, said, attempt, checkpoint, .. } = turn;
-        let skill = &self.subject.skill;
-        let most = self.engine.options.max_attempts;
-        let failed = match skill.rerunnable {
-            false => Some("the process that ran the agent was lost, and the agent does not begin again".to_owned()),
-            true if attempt >= most => {
-                Some(format!("the processes that ran the agent were lost, {attempt} times in a row"))
-            }
-            true => None,
-        };
-        if let Some(text) = failed {
-            tracing::warn!(task = %self.subject.name, skill = %skill.id, attempt, text, "a task is failed");
-            while !log.state.is_terminal() {
-                self.end(log, TaskState::Failed, Some(text.clone())).await?;
-            }
-            return Ok(self.finish(log));
-        }
-        self.note_taken(log, place);
-        self.resume_work(log).await?;
-        let attempt = attempt + 1;
-        tracing::info!(task = %self.subject.name, skill = %skill.id, attempt, "a task is run again");
-        while let Err(error) = self.try_append(log, EventKind::Attempt(attempt)).await {
-            match error {
-                StorageError::Conflict { .. } => self.refresh(log).await?,
-                error => return Err(error),
-            }
-            if log.state.is_terminal() {
-                return Ok(self.finish(log));
-            }
-        }
-        let history = self.history(log, &said).await?;
-        Ok(Some(NextTurn { said, history, attempt, checkpoint }))
-    }
-
-    /// Takes the message of the next turn, with what was said before it.
-    async fn next_turn(&self, log: &mut Log) -> Result<Option<NextTurn>, StorageError> {
-        let Some((place, said)) = log.queue.pop_front() else { return Ok(None) };
-        self.note_taken(log, place);
-        self.resume_work(log).await?;
-        let history = self.history(log, &said).await?;
-        Ok(Some(NextTurn { said, history, attempt: 1, checkpoint: None }))
-    }
-
-    /// Has the log say, along with the next event, that a message was given to the handler. Of the
-    /// first one that goes without saying.
-    fn note_taken(&self, log: &mut Log, place: Revision) {
-        if place > 1 {
-            let taken = self.event(EventKind::Taken(place));
-            log.notes.push(taken);
-        }
-    }
-
-    /// What was said before this message.
-    async fn history(&self, log: &Log, said: &Said) -> Result<Vec<Arc<Message>>, StorageError> {
-        let snapshot = self.engine.storage.snapshot(&self.subject.scope, self.subject.id).await?;
-        let snapshot = snapshot.ok_or(StorageError::NotFound)?;
-        let later = |message: &Arc<Message>| {
-            message.message_id == said.0.message_id
-                || log.queue.iter().any(|(_, (queued, _))| queued.message_id == message.message_id)
-        };
-        Ok(snapshot.task.history.iter().filter(|message| !later(message)).cloned().collect())
-    }
-
-    /// Says in the log that a task which had paused is worked on: what it waited for is here, and
-    /// whoever looks now is not to answer once more.
-    async fn resume_work(&self, log: &mut Log) -> Result<(), StorageError> {
-        while log.state.is_interrupted() {
-            match self.try_append(log, EventKind::status(TaskState::Working)).await {
-                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
-                stored => stored?,
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the run without a task.
     async fn answer(
         &self,
@@ -533,34 +338,6 @@ impl TaskRun {
         self.live.quit();
     }
 
-    /// A message that came while the turn is running. A failure to read shows itself at the next
-    /// record.
-    async fn take_queued(&self) -> Option<Arc<Message>> {
-        let mut log = self.log.lock().await;
-        if log.stage != Stage::Open {
-            return None;
-        }
-        let taken = async {
-            if self.live.is_beyond(log.revision) {
-                self.refresh(&mut log).await?;
-            }
-            if log.state.is_terminal() {
-                return Ok(None);
-            }
-            let Some((place, (message, _))) = log.queue.pop_front() else { return Ok(None) };
-            self.note_taken(&mut log, place);
-            self.resume_work(&mut log).await?;
-            Ok::<_, StorageError>(Some(message))
-        };
-        match taken.await {
-            Ok(taken) => taken,
-            Err(error) => {
-                tracing::error!(task = %self.subject.name, error = %Chain(&error), "cannot read the log");
-                None
-            }
-        }
-    }
-
     fn agent_message(&self, text: String) -> Arc<Message> {
         let mut message = Message::new(self.new_id(), Role::Agent, vec![Part::text(text)]);
         message.context_id = Some(self.subject.context_id.clone());
@@ -576,81 +353,6 @@ impl TaskRun {
 
 /// What callers are told when only the log may say more.
 pub(super) const AGENT_FAILED: &str = "the agent failed; its log says why";
-
-impl Run for TaskRun {
-    fn record(&self, effect: Effect) -> BoxFuture<'_, Result<(), HandlerError>> {
-        Box::pin(async move {
-            {
-                let mut log = self.log.lock().await;
-                let undecided = !log.pending.is_empty();
-                let answers = self.subject.skill.answers;
-                match log.stage {
-                    Stage::Open => {}
-                    Stage::Answered => return Err(HandlerError::new("the message is answered")),
-                    Stage::Over => return Err(HandlerError::new("the turn is over")),
-                }
-                let kind = match effect {
-                    Effect::Reply(mut message) if undecided && answers != Answers::Task => {
-                        Arc::make_mut(&mut message).task_id = None;
-                        return Ok(self.say(&mut log, Ok(message)).await?);
-                    }
-                    Effect::Reply(message) => {
-                        EventKind::Status { state: TaskState::Completed, message: Some(message), metadata: None }
-                    }
-                    Effect::Event(_) if undecided && answers == Answers::Message => {
-                        return Err(HandlerError::new("this skill answers with a message, it has no task"));
-                    }
-                    Effect::Event(kind) => kind,
-                    _ => return Err(HandlerError::new("an effect that this engine does not know")),
-                };
-                self.append(&mut log, kind).await?;
-            }
-            if self.records.fetch_add(1, Ordering::Relaxed) % RECORDS_PER_POLL == RECORDS_PER_POLL - 1 {
-                yield_once().await;
-            }
-            Ok(())
-        })
-    }
-
-    fn cancelled(self: Arc<Self>) -> BoxFuture<'static, ()> {
-        self.live.cancel.expect();
-        Box::pin(async move { self.live.cancel.requested().await })
-    }
-
-    fn next_message(&self) -> BoxFuture<'_, Arc<Message>> {
-        Box::pin(async move {
-            loop {
-                let listener = self.live.listen();
-                if let Some(message) = self.take_queued().await {
-                    return message;
-                }
-                listener.await;
-            }
-        })
-    }
-
-    fn new_id(&self) -> String {
-        self.engine.new_id().to_string()
-    }
-}
-
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-fn describe(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no text".to_owned())
-}
 
 /// An error with its causes, for the log.
 pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
