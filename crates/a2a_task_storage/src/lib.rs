@@ -1,17 +1,25 @@
 //! Keeps the tasks of A2A agents where they outlive the process.
 //!
-//! In scope: [`SqliteStorage`], tasks in a file, for one process. The operations are written in `sql`,
-//! over a small part of a database; `sqlite` holds connections, transactions and the schema.
+//! In scope: [`SqliteStorage`], tasks in a file, for one process; [`PostgresStorage`], tasks in a
+//! database, for a fleet of replicas; [`PostgresBus`], by which those wake each other. The operations
+//! are written once, in `sql`, over statements that both databases understand; `sqlite` and
+//! `postgres` hold what differs: connections, transactions and the schema.
 //!
 //! Out of scope: what a task is (the domain folds it) and who runs it (the engine decides).
 
 mod failure;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod retention;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "postgres")]
+mod wakes;
 
 pub use failure::{SqlFailure, SqlFailureKind};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresBus, PostgresOptions, PostgresStorage};
 pub use retention::Retention;
 pub use sql::{SqlMetrics, SqlStorage};
 #[cfg(feature = "sqlite")]

@@ -14,7 +14,9 @@ mod tasks;
 mod transaction;
 mod values;
 
-pub(crate) use folds::{Fold, Folds};
+#[cfg(feature = "sqlite")]
+pub(crate) use folds::Fold;
+pub(crate) use folds::Folds;
 pub use storage::{SqlMetrics, SqlStorage};
 pub(crate) use transaction::{Backend, Connection, Operation, Tx, lock};
 pub(crate) use values::{Cell, Row, Value};

@@ -373,6 +373,8 @@ impl Operation for Append {
     }
 
     async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, _: &Revision) -> Result<bool, StorageError> {
+        // Waits until the commit that was lost is over.
+        Stored::find(tx, self.id, &self.scope).await?;
         self.batch.follows(tx, self.id, &self.scope, self.expected).await
     }
 }

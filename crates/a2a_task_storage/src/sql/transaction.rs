@@ -67,7 +67,7 @@ impl<'a, C: Connection> Tx<'a, C> {
 /// Something to do in a transaction. It may be run again where a transaction came to nothing.
 pub(crate) trait Operation: Send + Sync + 'static {
     /// What comes of it.
-    type Output: Send + 'static;
+    type Output: Send + Sync + 'static;
 
     /// Does it. After an error the transaction is rolled back.
     fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> impl Future<Output = Result<Self::Output, StorageError>> + Send;

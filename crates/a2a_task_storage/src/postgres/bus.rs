@@ -1,0 +1,239 @@
+//! The bus between replicas, by `LISTEN` and `NOTIFY`.
+
+use std::{
+    fmt,
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use a2a_app_ports::{BoxStream, EventBus, Revision, StorageError, TaskId, Wake};
+use tokio::{
+    sync::Notify,
+    task::JoinHandle,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::{
+    PostgresOptions,
+    target::{Messages, Target, failure, quoted},
+};
+use crate::{
+    sql::lock,
+    wakes::{Latest, Subscribers},
+};
+
+/// So often wake-ups are sent at most: each is a transaction of the database, which lets those that
+/// notify through one by one.
+const PERIOD: Duration = Duration::from_millis(2);
+/// A payload may have 8000 bytes.
+const PAYLOAD: usize = 7900;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long a notification may take before the connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Wakes the replicas that use the same schema of the same database.
+///
+/// It has one connection, and never a transaction of a storage: `NOTIFY` would have all commits
+/// wait for each other. When the connection is lost it is made anew, and everyone looks at
+/// everything.
+pub struct PostgresBus {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    target: Target,
+    channel: String,
+    subscribers: Subscribers,
+    /// What is to be sent.
+    waiting: Mutex<Latest>,
+    came: Notify,
+}
+
+impl PostgresBus {
+    /// Connects. The schema need not be there yet.
+    ///
+    /// # Errors
+    /// As [`PostgresStorage::open`](super::PostgresStorage::open), but it does not wait for a server
+    /// that is not there.
+    pub async fn open(options: &PostgresOptions) -> Result<Self, StorageError> {
+        let target = Target::new(options)?;
+        let shared = Arc::new(Shared {
+            channel: channel(&options.schema),
+            target,
+            subscribers: Subscribers::default(),
+            waiting: Mutex::default(),
+            came: Notify::new(),
+        });
+        let connection = shared.connect().await?;
+        let task = tokio::spawn(shared.clone().run(connection));
+        Ok(Self { shared, task })
+    }
+}
+
+impl Drop for PostgresBus {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.shared.subscribers.end();
+    }
+}
+
+impl fmt::Debug for PostgresBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresBus").field("target", &self.shared.target).finish_non_exhaustive()
+    }
+}
+
+impl EventBus for PostgresBus {
+    fn publish(&self, task: TaskId, revision: Revision) {
+        lock(&self.shared.waiting).add(Wake::Task(task, revision));
+        self.shared.came.notify_one();
+    }
+
+    fn subscribe(&self) -> BoxStream<'static, Wake> {
+        Box::pin(self.shared.subscribers.subscribe())
+    }
+}
+
+/// A channel is of the whole database; the schema tells who belongs together. Its name may have 63
+/// bytes.
+fn channel(schema: &str) -> String {
+    let mut name = format!("nuncio {schema}");
+    while name.len() > 63 {
+        name.pop();
+    }
+    name
+}
+
+/// A connection that listens, and the task that drives it.
+struct Listening {
+    client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Shared {
+    async fn connect(self: &Arc<Self>) -> Result<Listening, StorageError> {
+        let (client, connection) = self.target.connect().await?;
+        let own = Arc::new(Mutex::new(None));
+        let driver = tokio::spawn(self.clone().listen(connection, own.clone()));
+        let listening = Listening { client, driver };
+        let failed = |error| failure(&self.target.place(), error);
+        let row = listening.client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(failed)?;
+        *lock(&own) = row.try_get::<_, i32>(0).ok();
+        listening.client.batch_execute(&format!("LISTEN {}", quoted(&self.channel))).await.map_err(failed)?;
+        Ok(listening)
+    }
+
+    /// Drives a connection and tells what comes of the others, by what process they are known.
+    async fn listen(self: Arc<Self>, mut connection: impl Messages, own: Arc<Mutex<Option<i32>>>) {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(notification) = message
+                && Some(notification.process_id()) != *lock(&own)
+            {
+                self.subscribers.tell(read(notification.payload()));
+            }
+        }
+        // Whoever waits to send hears of it too.
+        self.came.notify_one();
+    }
+
+    async fn run(self: Arc<Self>, mut connection: Listening) {
+        loop {
+            self.send_while_connected(&connection).await;
+            tracing::warn!(target = ?self.target, "the connection of the bus is lost");
+            connection = self.reconnect().await;
+            self.subscribers.tell([Wake::All]);
+            // What was under way may be lost.
+            lock(&self.waiting).add(Wake::All);
+            self.came.notify_one();
+        }
+    }
+
+    async fn reconnect(self: &Arc<Self>) -> Listening {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.connect().await {
+                Ok(connection) => return connection,
+                Err(_) => sleep(pause).await,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn send_while_connected(&self, connection: &Listening) {
+        let mut next = Instant::now();
+        loop {
+            self.came.notified().await;
+            loop {
+                sleep_until(next).await;
+                let payload = write(&mut lock(&self.waiting));
+                let Some(payload) = payload else { break };
+                next = Instant::now() + PERIOD;
+                let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.channel, &payload];
+                let sent = connection.client.execute("SELECT pg_notify($1, $2)", &values);
+                if !matches!(timeout(PATIENCE, sent).await, Ok(Ok(_))) {
+                    return;
+                }
+            }
+            if connection.client.is_closed() {
+                return;
+            }
+        }
+    }
+}
+
+/// As much of what waits as a payload holds: `task:revision` after `task:revision`, or `*` for all.
+fn write(waiting: &mut Latest) -> Option<String> {
+    let mut payload = String::new();
+    while payload.len() < PAYLOAD - 64 {
+        match waiting.next() {
+            Some(Wake::Task(task, revision)) => {
+                // A string takes whatever is written.
+                let _ = write!(payload, "{:032x}:{revision} ", task.as_u128());
+            }
+            Some(Wake::All) => return Some("*".to_owned()),
+            None => break,
+        }
+    }
+    (!payload.is_empty()).then_some(payload)
+}
+
+/// What a payload says. What cannot be read, as of a later version, may be anything.
+fn read(payload: &str) -> Vec<Wake> {
+    let wake = |text: &str| {
+        let (task, revision) = text.split_once(':')?;
+        let task = u128::from_str_radix(task, 16).ok()?;
+        Some(Wake::Task(TaskId::from_u128(task), revision.parse().ok()?))
+    };
+    payload.split_whitespace().map(|text| wake(text).unwrap_or(Wake::All)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let wakes: Vec<_> = (0..1000).map(|number| Wake::Task(TaskId::from_u128(number << 90), u64::MAX)).collect();
+        let mut waiting = Latest::default();
+        wakes.iter().for_each(|wake| waiting.add(*wake));
+        let mut found = Vec::new();
+        while let Some(payload) = write(&mut waiting) {
+            assert!(payload.len() < 8000);
+            found.extend(read(&payload));
+        }
+        assert_eq!(found, wakes);
+        waiting.add(Wake::All);
+        assert_eq!(read(&write(&mut waiting).unwrap()), [Wake::All]);
+        assert_eq!(read("v2"), [Wake::All]);
+    }
+}

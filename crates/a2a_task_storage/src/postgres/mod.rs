@@ -1,0 +1,206 @@
+//! Tasks in PostgreSQL, for many replicas.
+
+mod bus;
+mod connection;
+mod options;
+mod pool;
+mod schema;
+mod target;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use a2a_app_ports::StorageError;
+use tokio::time::Instant;
+
+use self::{
+    connection::PgConnection,
+    pool::{Borrowed, Pool, is_lost},
+    target::Target,
+};
+use crate::{
+    SqlFailure, SqlFailureKind,
+    sql::{Backend, Folds, Operation, SqlMetrics, SqlStorage, Tx},
+};
+pub use bus::PostgresBus;
+pub use options::PostgresOptions;
+
+/// So often a transaction is tried that others stand in the way of.
+const TRIES: usize = 20;
+
+/// Keeps tasks in PostgreSQL, for any number of replicas.
+///
+/// Needs a tokio runtime. A connection that is lost is made anew, and what ran on it is run again
+/// where that cannot do it twice; where it was lost in the middle of a commit, the database is asked
+/// what came of it. What was begun is finished even if nobody waits for it any more.
+pub type PostgresStorage = SqlStorage<Postgres>;
+
+/// The database, and the connections to it.
+pub struct Postgres {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Arc<Pool>,
+    folds: Folds,
+    options: PostgresOptions,
+    writes: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl SqlStorage<Postgres> {
+    /// Connects, and brings the schema to this version.
+    ///
+    /// # Errors
+    /// [`SqlFailure`]: `Unreachable` when the server does not answer, `Newer` when a later version of
+    /// this program has the schema, `Other` when the URL is wrong or the user may not in.
+    pub async fn open(options: PostgresOptions) -> Result<Self, StorageError> {
+        let target = Target::new(&options)?;
+        let pool = Pool::new(target, options.connections);
+        let folds = Folds::new(options.cache_bytes);
+        {
+            let connection = pool.get(Instant::now() + options.patience).await?;
+            schema::migrate(&connection, &pool.target).await?;
+        }
+        let inner = Inner { pool, folds, options, writes: AtomicU64::new(0), commits: AtomicU64::new(0) };
+        Ok(Self::over(Postgres { inner: Arc::new(inner) }))
+    }
+
+    /// What it has done so far.
+    pub fn metrics(&self) -> SqlMetrics {
+        let inner = &self.backend.inner;
+        SqlMetrics {
+            writes: inner.writes.load(Relaxed),
+            commits: inner.commits.load(Relaxed),
+            reconnects: inner.pool.lost.load(Relaxed),
+        }
+    }
+}
+
+impl Backend for Postgres {
+    async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
+        let inner = self.inner.clone();
+        // On a task of its own, so that whoever stops waiting leaves nothing half done.
+        let done = tokio::spawn(async move { inner.write(&operation).await }).await;
+        done.unwrap_or_else(|_| Err(SqlFailure::new(SqlFailureKind::Other, "the storage has stopped").into()))
+    }
+
+    async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
+        let until = Instant::now() + self.inner.options.patience;
+        loop {
+            let connection = self.inner.pool.get(until).await?;
+            let result = operation.run(&self.inner.tx(&connection)).await;
+            match result {
+                Err(error) if is_lost(&error) && Instant::now() < until => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn place(&self) -> String {
+        self.inner.pool.target.place()
+    }
+}
+
+/// How an attempt at a transaction ended.
+enum Attempt<T> {
+    Done(T),
+    /// The connection was lost while it was being committed.
+    Unknown(T, StorageError),
+    Failed(StorageError),
+}
+
+impl Inner {
+    fn tx<'a>(&'a self, connection: &'a Borrowed<'_>) -> Tx<'a, PgConnection> {
+        Tx::new(&**connection, &self.folds, self.options.retention)
+    }
+
+    async fn write<O: Operation>(&self, operation: &O) -> Result<O::Output, StorageError> {
+        self.writes.fetch_add(1, Relaxed);
+        let until = Instant::now() + self.options.patience;
+        let (mut tries, mut lost) = (0, None);
+        loop {
+            let connection = self.pool.get(until).await?;
+            match self.attempt(&connection, operation).await {
+                Attempt::Done(output) => return Ok(output),
+                Attempt::Unknown(output, error) => {
+                    drop(connection);
+                    match self.was_done(operation, &output, until).await {
+                        Ok(true) => return Ok(output),
+                        Ok(false) => lost = Some(output),
+                        Err(_) => return Err(unknown(&error)),
+                    }
+                }
+                // It may be the first attempt that stands in the way of the second.
+                Attempt::Failed(error @ StorageError::Conflict { .. }) => {
+                    drop(connection);
+                    let Some(output) = lost else { return Err(error) };
+                    return match self.was_done(operation, &output, until).await {
+                        Ok(true) => Ok(output),
+                        Ok(false) => Err(error),
+                        Err(asked) => Err(unknown(&asked)),
+                    };
+                }
+                Attempt::Failed(error) => {
+                    tries += 1;
+                    let again = SqlFailure::kind_of(&error) == Some(SqlFailureKind::Again) && tries < TRIES;
+                    if !(again || is_lost(&error) && Instant::now() < until) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn attempt<O: Operation>(&self, connection: &Borrowed<'_>, operation: &O) -> Attempt<O::Output> {
+        let tx = self.tx(connection);
+        connection.set_busy(true);
+        // The first statement goes out with the beginning.
+        let (begun, result) = futures::join!(connection.batch("BEGIN"), operation.run(&tx));
+        match begun.and(result) {
+            Ok(output) => match connection.batch("COMMIT").await {
+                Ok(()) => {
+                    connection.set_busy(false);
+                    self.commits.fetch_add(1, Relaxed);
+                    tx.into_kept().into_iter().for_each(|(id, fold)| self.folds.put(id, fold));
+                    Attempt::Done(output)
+                }
+                Err(error) if is_lost(&error) => Attempt::Unknown(output, error),
+                Err(error) => Attempt::Failed(error),
+            },
+            Err(error) => {
+                // One that cannot be taken back is not used again.
+                connection.set_busy(connection.batch("ROLLBACK").await.is_err());
+                Attempt::Failed(error)
+            }
+        }
+    }
+
+    /// Asks on another connection whether a transaction was committed. The server may still be at it:
+    /// its locks are waited for.
+    async fn was_done<O: Operation>(
+        &self,
+        operation: &O,
+        output: &O::Output,
+        until: Instant,
+    ) -> Result<bool, StorageError> {
+        loop {
+            let connection = self.pool.get(until).await?;
+            match operation.was_done(&self.tx(&connection), output).await {
+                Err(error) if is_lost(&error) && Instant::now() < until => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+fn unknown(error: &StorageError) -> StorageError {
+    let why = SqlFailure::copy(error);
+    let message = match &why {
+        StorageError::Failed(cause) => format!("whether it was stored is not known: {cause}"),
+        _ => "whether it was stored is not known".to_owned(),
+    };
+    SqlFailure::new(SqlFailureKind::Unknown, message).into()
+}

@@ -1,0 +1,139 @@
+//! What the subscribers of a bus are told.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    pin::Pin,
+    sync::{Arc, Mutex, Weak},
+    task::{Context, Poll},
+};
+
+use a2a_app_ports::{Revision, TaskId, Wake};
+use futures::{Stream, task::AtomicWaker};
+
+use crate::sql::lock;
+
+/// So many tasks wait for a subscriber at most; whoever is slower looks at all of them.
+const WAITING: usize = 16 * 1024;
+
+/// Tasks with the latest revision that is known of each, in the order in which they came: bounded,
+/// however slow whoever takes them is.
+#[derive(Debug, Default)]
+pub(crate) struct Latest {
+    order: VecDeque<TaskId>,
+    revisions: HashMap<TaskId, Revision>,
+    /// Some were lost.
+    all: bool,
+}
+
+impl Latest {
+    pub(crate) fn add(&mut self, wake: Wake) {
+        match wake {
+            Wake::Task(..) if self.all => {}
+            Wake::Task(task, revision) => {
+                let known = self.revisions.entry(task).or_insert_with(|| {
+                    self.order.push_back(task);
+                    0
+                });
+                *known = revision.max(*known);
+                if self.order.len() > WAITING {
+                    self.add(Wake::All);
+                }
+            }
+            Wake::All => *self = Self { all: true, ..Self::default() },
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Wake> {
+        if std::mem::take(&mut self.all) {
+            return Some(Wake::All);
+        }
+        let task = self.order.pop_front()?;
+        Some(Wake::Task(task, self.revisions.remove(&task).unwrap_or_default()))
+    }
+}
+
+/// Those who want to be told.
+#[derive(Debug, Default)]
+pub(crate) struct Subscribers(Mutex<Vec<Weak<Subscriber>>>);
+
+#[derive(Debug, Default)]
+struct Subscriber {
+    waiting: Mutex<(Latest, Ended)>,
+    waker: AtomicWaker,
+}
+
+type Ended = bool;
+
+impl Subscribers {
+    pub(crate) fn subscribe(&self) -> impl Stream<Item = Wake> + Send + use<> {
+        let subscriber = Arc::new(Subscriber::default());
+        lock(&self.0).push(Arc::downgrade(&subscriber));
+        Wakes(subscriber)
+    }
+
+    /// Tells all of them, and forgets those that have gone.
+    pub(crate) fn tell(&self, wakes: impl IntoIterator<Item = Wake> + Clone) {
+        self.each(|(latest, _)| wakes.clone().into_iter().for_each(|wake| latest.add(wake)));
+    }
+
+    /// Nothing more comes.
+    pub(crate) fn end(&self) {
+        self.each(|(_, ended)| *ended = true);
+    }
+
+    fn each(&self, tell: impl Fn(&mut (Latest, Ended))) {
+        lock(&self.0).retain(|subscriber| {
+            let Some(subscriber) = subscriber.upgrade() else { return false };
+            tell(&mut lock(&subscriber.waiting));
+            subscriber.waker.wake();
+            true
+        });
+    }
+}
+
+struct Wakes(Arc<Subscriber>);
+
+impl Stream for Wakes {
+    type Item = Wake;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Wake>> {
+        // Registered first: what is told meanwhile wakes.
+        self.0.waker.register(context.waker());
+        let mut waiting = lock(&self.0.waiting);
+        match waiting.0.next() {
+            Some(wake) => Poll::Ready(Some(wake)),
+            None if waiting.1 => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, StreamExt};
+
+    use super::*;
+
+    #[test]
+    fn of_many_wake_ups_for_a_task_the_latest_is_told() {
+        let subscribers = Subscribers::default();
+        let (mut one, two) = (subscribers.subscribe(), subscribers.subscribe());
+        drop(two);
+        let task = TaskId::from_u128;
+        subscribers.tell([
+            Wake::Task(task(1), 5),
+            Wake::Task(task(2), 1),
+            Wake::Task(task(1), 7),
+            Wake::Task(task(1), 6),
+        ]);
+        let mut next = || one.next().now_or_never();
+        assert_eq!(next(), Some(Some(Wake::Task(task(1), 7))));
+        assert_eq!(next(), Some(Some(Wake::Task(task(2), 1))));
+        assert_eq!(next(), None);
+        subscribers.tell((0..=WAITING as u128).map(|number| Wake::Task(task(number), 1)));
+        assert_eq!(next(), Some(Some(Wake::All)), "too many to tell one by one");
+        subscribers.end();
+        assert_eq!(next(), Some(None));
+        assert_eq!(lock(&subscribers.0).len(), 1);
+    }
+}

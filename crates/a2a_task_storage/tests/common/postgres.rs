@@ -1,0 +1,136 @@
+//! A PostgreSQL server of Debian's, for as long as a test needs it.
+
+use std::{
+    io::Write,
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex, PoisonError, Weak, mpsc},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// A running server. It is stopped, and its data gone, when the last test that uses it has dropped it.
+pub(crate) struct Server {
+    directory: TempDir,
+    port: u16,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    process: u32,
+    /// Waits for the process, and being its parent, has it stop if the tests are killed.
+    waits: JoinHandle<()>,
+}
+
+impl Server {
+    /// The server that is running, or a new one.
+    pub(crate) fn get() -> Arc<Self> {
+        static SERVER: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+        let mut known = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+        known.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::new());
+            *known = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    /// A server of its own.
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        if is_root() {
+            run(Command::new("chown").arg("postgres:").arg(directory.path()));
+        }
+        let password = directory.path().join("password");
+        writeln!(std::fs::File::create(&password).unwrap(), "{PASSWORD}").unwrap();
+        run(program("initdb").arg("-D").arg(directory.path().join("data")).arg("--pwfile").arg(&password).args([
+            "--auth=scram-sha-256",
+            "--username=nuncio",
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]));
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self { directory, port, running: Mutex::new(None) };
+        server.start();
+        server
+    }
+
+    /// Where it is, with user and password.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://nuncio:{}@127.0.0.1:{}/postgres", PASSWORD.replace(' ', "%20"), self.port)
+    }
+
+    pub(crate) fn start(&self) {
+        let mut command = program("postgres");
+        command.arg("-D").arg(self.directory.path().join("data")).args(["-p", &self.port.to_string()]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let (tell, process) = mpsc::channel();
+        let waits = std::thread::spawn(move || {
+            let mut child = command.spawn().unwrap();
+            tell.send(child.id()).unwrap();
+            child.wait().unwrap();
+        });
+        let process = process.recv().unwrap();
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { process, waits });
+        let until = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < until, "PostgreSQL does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops it at once, as a crash does.
+    pub(crate) fn stop(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Running { process, waits }) = running else { return };
+        run(Command::new("kill").args(["-QUIT", &process.to_string()]));
+        waits.join().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A program of PostgreSQL, run by a user who is not root: it refuses to be.
+fn program(name: &str) -> Command {
+    let path = binaries().join(name);
+    if !is_root() {
+        return Command::new(path);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT"]).arg(path);
+    command
+}
+
+/// Where the newest PostgreSQL is. As root, one is installed where there is none.
+fn binaries() -> PathBuf {
+    let newest = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+        let binaries = versions.filter_map(|version| Some(version.ok()?.path().join("bin")));
+        binaries.filter(|path| path.join("initdb").exists()).max()
+    };
+    newest().unwrap_or_else(|| {
+        assert!(is_root(), "these tests need PostgreSQL: apt-get install postgresql");
+        run(Command::new("apt-get").args(["install", "-y", "-qq", "postgresql"]));
+        newest().unwrap()
+    })
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(Path::new("/proc/self")).unwrap().uid() == 0
+}
+
+fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
