@@ -17,6 +17,7 @@ use tokio_postgres::{AsyncMessage, Client};
 
 use super::{
     PostgresOptions,
+    pool::is_lost,
     target::{Messages, Target, failure, quoted},
 };
 use crate::{
@@ -57,8 +58,7 @@ impl PostgresBus {
     /// Connects. The schema need not be there yet.
     ///
     /// # Errors
-    /// As [`PostgresStorage::open`](super::PostgresStorage::open), but it does not wait for a server
-    /// that is not there.
+    /// As [`PostgresStorage::open`](super::PostgresStorage::open).
     pub async fn open(options: &PostgresOptions) -> Result<Self, StorageError> {
         let target = Target::new(options)?;
         let shared = Arc::new(Shared {
@@ -68,7 +68,7 @@ impl PostgresBus {
             waiting: Mutex::default(),
             came: Notify::new(),
         });
-        let connection = shared.connect().await?;
+        let connection = shared.connect_until(Some(Instant::now() + options.patience)).await?;
         let task = tokio::spawn(shared.clone().run(connection));
         Ok(Self { shared, task })
     }
@@ -150,7 +150,8 @@ impl Shared {
         loop {
             self.send_while_connected(&connection).await;
             tracing::warn!(target = ?self.target, "the connection of the bus is lost");
-            connection = self.reconnect().await;
+            let Ok(again) = self.connect_until(None).await else { continue };
+            connection = again;
             self.subscribers.tell([Wake::All]);
             // What was under way may be lost.
             lock(&self.waiting).add(Wake::All);
@@ -158,12 +159,15 @@ impl Shared {
         }
     }
 
-    async fn reconnect(self: &Arc<Self>) -> Listening {
+    /// Connects, trying until then, or for ever.
+    async fn connect_until(self: &Arc<Self>, until: Option<Instant>) -> Result<Listening, StorageError> {
         let mut pause = FIRST_PAUSE;
         loop {
+            let is_late = until.is_some_and(|until| Instant::now() + pause > until);
             match self.connect().await {
-                Ok(connection) => return connection,
+                Err(error) if until.is_some() && (is_late || !is_lost(&error)) => return Err(error),
                 Err(_) => sleep(pause).await,
+                Ok(connection) => return Ok(connection),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

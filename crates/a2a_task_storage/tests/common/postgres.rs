@@ -1,8 +1,10 @@
 //! A PostgreSQL server of Debian's, for as long as a test needs it.
 
+#![allow(dead_code, reason = "every test file uses another part")]
+
 use std::{
     io::Write,
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError, Weak, mpsc},
@@ -41,6 +43,36 @@ impl Server {
 
     /// A server of its own.
     pub(crate) fn new() -> Self {
+        let server = Self::prepared();
+        server.start();
+        server
+    }
+
+    /// A server of its own that takes connections over TLS only, with a certificate for `localhost`.
+    pub(crate) fn with_tls() -> Self {
+        let server = Self::prepared();
+        let data = server.directory.path().join("data");
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        openssl.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
+        openssl.arg("-out").arg(data.join("server.crt")).arg("-keyout").arg(data.join("server.key"));
+        run(&mut openssl);
+        if is_root() {
+            run(Command::new("chown").arg("postgres:").args([data.join("server.crt"), data.join("server.key")]));
+        }
+        std::fs::write(data.join("pg_hba.conf"), "hostssl all all all scram-sha-256\n").unwrap();
+        let mut settings = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
+        writeln!(settings, "ssl = on").unwrap();
+        server.start();
+        server
+    }
+
+    /// The certificate of the server, which it has signed itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        self.directory.path().join("data/server.crt")
+    }
+
+    fn prepared() -> Self {
         let directory = tempfile::tempdir().unwrap();
         if is_root() {
             run(Command::new("chown").arg("postgres:").arg(directory.path()));
@@ -55,9 +87,7 @@ impl Server {
             "--locale=C.UTF-8",
         ]));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self { directory, port, running: Mutex::new(None) };
-        server.start();
-        server
+        Self { directory, port, running: Mutex::new(None) }
     }
 
     /// Where it is, with user and password.
@@ -79,7 +109,11 @@ impl Server {
         let process = process.recv().unwrap();
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(Running { process, waits });
         let until = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        let ready = || {
+            let mut command = Command::new(binaries().join("pg_isready"));
+            command.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status().unwrap().success()
+        };
+        while !ready() {
             assert!(Instant::now() < until, "PostgreSQL does not start");
             std::thread::sleep(Duration::from_millis(10));
         }
