@@ -1,7 +1,10 @@
 //! Forgetting what is kept no longer, piece by piece.
 
+use std::time::Duration;
+
 use a2a_app_ports::{Revision, StorageError, TaskId};
 use a2a_protocol_core::{TaskState, Timestamp};
+use futures::future::try_join_all;
 
 use super::{
     counts::{self, Counted},
@@ -52,14 +55,14 @@ impl Ended {
 
     /// Drops of the log what the budget allows; whether all of it is gone.
     async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
-        const EVENTS: &str = "DELETE FROM events WHERE task = ?1 AND seq <= ?2";
+        const LOG: &str = "DELETE FROM events WHERE task = ?1 AND seq <= ?2";
         const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1 AND revision < ?2";
         const PART: &str = "UPDATE tasks SET dropped = ?2 WHERE n = ?1";
         const ALL: &str = "UPDATE tasks SET dropped = ?2, log_due = NULL WHERE n = ?1";
         let upto = self.revision.min(self.dropped.saturating_add(*budget));
         *budget -= upto.saturating_sub(self.dropped);
         let values = [Value::Int(self.n), count(upto)];
-        tx.db.execute(EVENTS, &values).await?;
+        tx.db.execute(LOG, &values).await?;
         if upto < self.revision {
             tx.db.execute(PART, &values).await?;
             return Ok(false);
@@ -84,7 +87,7 @@ impl Ended {
 
 impl Sweep {
     /// A time so long ago, in nanoseconds.
-    fn before(&self, duration: std::time::Duration) -> Value<'static> {
+    fn before(&self, duration: Duration) -> Value<'static> {
         let nanos = self.now.as_nanos() - i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
         Value::Int(i64::try_from(nanos).unwrap_or(i64::MIN))
     }
@@ -125,6 +128,20 @@ impl Sweep {
         Ok(more)
     }
 
+    /// Claims that have expired. Another replica may claim one again meanwhile.
+    async fn claims<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
+        const EXPIRED: &str = "SELECT scope, message_id FROM claims WHERE expires <= ?1 ORDER BY expires LIMIT ?2";
+        const FORGET: &str = "DELETE FROM claims WHERE scope = ?1 AND message_id = ?2 AND expires <= ?3";
+        let now = self.before(Duration::ZERO);
+        let rows = tx.db.query(EXPIRED, &[now, count(CLAIMS)]).await?;
+        try_join_all(rows.iter().map(|row| async move {
+            let (scope, message_id) = (row.int(0)?, row.text(1)?);
+            tx.db.execute(FORGET, &[Value::Int(scope), Value::Text(message_id), now]).await
+        }))
+        .await?;
+        Ok(rows.len() as u64 == CLAIMS)
+    }
+
     /// Forgets tasks as far as the budget allows; whether some are left.
     async fn forget<C: Connection>(
         &self,
@@ -149,8 +166,6 @@ impl Operation for Sweep {
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
         // One replica sweeps at a time, else two would forget twice as many as are too many.
         const TURN: &str = "SELECT value FROM meta WHERE key = ?1 /*pg FOR UPDATE SKIP LOCKED*/";
-        const OLD_CLAIMS: &str = "DELETE FROM claims WHERE (scope, message_id) IN \
-            (SELECT scope, message_id FROM claims WHERE expires <= ?1 ORDER BY expires LIMIT ?2)";
         const LOST: &str = "DELETE FROM replicas WHERE expires <= nuncio_now()";
         if tx.db.query(TURN, &[Value::Text("sweep")]).await?.is_empty() {
             return Ok(false);
@@ -158,8 +173,8 @@ impl Operation for Sweep {
         let mut budget = EVENTS;
         let logs = self.logs(tx, &mut budget).await?;
         let tasks = self.tasks(tx, &mut budget).await?;
-        let claims = tx.db.execute(OLD_CLAIMS, &[self.before(std::time::Duration::ZERO), count(CLAIMS)]).await?;
+        let claims = self.claims(tx).await?;
         tx.db.execute(LOST, &[]).await?;
-        Ok(logs || tasks || claims == CLAIMS)
+        Ok(logs || tasks || claims)
     }
 }
