@@ -121,10 +121,10 @@ impl Inner {
         self.writes.fetch_add(1, Relaxed);
         let until = Instant::now() + self.options.patience;
         let (mut tries, mut lost) = (0, None);
-        loop {
+        let result = loop {
             let connection = self.pool.get(until).await?;
             match self.attempt(&connection, operation).await {
-                Attempt::Done(output) => return Ok(output),
+                Attempt::Done(output) => break Ok(output),
                 Attempt::Unknown(output, error) => {
                     drop(connection);
                     match self.was_done(operation, &output, until).await {
@@ -133,24 +133,22 @@ impl Inner {
                         Err(_) => return Err(unknown(&error)),
                     }
                 }
-                // It may be the first attempt that stands in the way of the second.
-                Attempt::Failed(error @ StorageError::Conflict { .. }) => {
-                    drop(connection);
-                    let Some(output) = lost else { return Err(error) };
-                    return match self.was_done(operation, &output, until).await {
-                        Ok(true) => Ok(output),
-                        Ok(false) => Err(error),
-                        Err(asked) => Err(unknown(&asked)),
-                    };
-                }
                 Attempt::Failed(error) => {
                     tries += 1;
                     let again = SqlFailure::kind_of(&error) == Some(SqlFailureKind::Again) && tries < TRIES;
                     if !(again || is_lost(&error) && Instant::now() < until) {
-                        return Err(error);
+                        break Err(error);
                     }
                 }
             }
+        };
+        let Some(output) = lost else { return result };
+        // The first attempt may have been committed after it was asked about: then it is what stood in
+        // the way of the second.
+        match self.was_done(operation, &output, until).await {
+            Ok(true) => Ok(output),
+            Ok(false) => result,
+            Err(error) => Err(unknown(&error)),
         }
     }
 

@@ -95,6 +95,10 @@ impl Server {
         format!("postgres://nuncio:{}@127.0.0.1:{}/postgres", PASSWORD.replace(' ', "%20"), self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     pub(crate) fn start(&self) {
         let mut command = program("postgres");
         command.arg("-D").arg(self.directory.path().join("data")).args(["-p", &self.port.to_string()]);
