@@ -21,7 +21,10 @@ use support::{
     Balanced, Dice, Fleet, TestStorage, cancel, collect, follow_up, get, idle, immediately, once, plain, request,
     skill, task, within,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::Instant,
+};
 
 /// What varies between the tests.
 #[derive(Clone, Copy)]
@@ -339,7 +342,12 @@ fn play(runtime: impl Fn() -> Runtime, conditions: Conditions) {
     let first = setting("STRESS_SEED", 0);
     for seed in first..first + setting("STRESS_ROUNDS", 60) {
         let _named = Seed(seed);
-        runtime().block_on(Round::new(seed, conditions).play());
+        runtime().block_on(async {
+            let begun = Instant::now();
+            Round::new(seed, conditions).play().await;
+            // Without a bus, or when it loses a word, those who wait look every five seconds.
+            assert!(!conditions.bus || begun.elapsed() < Duration::from_secs(4), "a wake-up was lost");
+        });
     }
 }
 
@@ -387,4 +395,5 @@ fn tasks_are_sound_on_several_replicas() {
     for (slow_storage, bus) in [(false, true), (true, true), (true, false)] {
         play(one_thread, Conditions { slow_storage, vanishing: true, late: true, replicas: 3, bus });
     }
+    play(several_threads, Conditions { vanishing: true, replicas: 3, bus: true, ..CALM });
 }

@@ -26,6 +26,7 @@ impl Shared {
         let id: TaskId = request.id.parse().map_err(|_| Error::task_not_found(&request.id))?;
         self.attend();
         let live = self.live.enter(id);
+        let _waiting = live.waiting();
         let mut asked = false;
         loop {
             let (_, snapshot) = self.find_settled(&scope, &request.id).await?;

@@ -77,6 +77,7 @@ impl Shared {
     /// The message as the first send of it left it, if it has got into its task.
     async fn join(&self, scope: &Scope, id: TaskId, message_id: &str) -> Result<Option<Sending>, Error> {
         let live = self.live.enter(id);
+        let waiting = live.waiting();
         let Some(snapshot) = self.storage.snapshot(scope, id).await.map_err(failed)? else { return Ok(None) };
         let message = match self.place(scope, id, message_id).await? {
             Some(0) => return Ok(None),
@@ -86,7 +87,7 @@ impl Shared {
         };
         self.observe(&live, scope, &snapshot);
         live.follow(message);
-        Ok(Some(Sending { scope: scope.clone(), id, live, message, created: None, work: None }))
+        Ok(Some(Sending { scope: scope.clone(), id, live, waiting, message, created: None, work: None }))
     }
 
     /// The place of a message in a log; 0 when it is not there, `None` when the log is not.

@@ -65,7 +65,6 @@ impl Drive {
             Poll::Ready(())
         })
         .await;
-        let _waiting = live.waiting();
         while !done() {
             let mut listener = pin!(live.listen());
             if done() {

@@ -310,7 +310,6 @@ impl Live {
 
     /// Waits until `done`, which is asked again after every change.
     pub(crate) async fn until(&self, mut done: impl FnMut() -> bool) {
-        let _waiting = self.waiting();
         loop {
             let listener = self.listen();
             if done() {
@@ -320,10 +319,11 @@ impl Live {
         }
     }
 
-    /// Counts as one who waits for what the log will say, as long as it is held.
-    pub(crate) fn waiting(&self) -> Waiting<'_> {
+    /// Counts as one who waits for what the log will say, as long as it is held: from before the log
+    /// is read, so that nothing that is said afterwards is missed.
+    pub(crate) fn waiting(self: &Arc<Self>) -> Waiting {
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        Waiting(self)
+        Waiting(self.clone())
     }
 
     /// Wakes whoever waits; one atomic load when nobody does.
@@ -392,9 +392,9 @@ impl Drop for Live {
 }
 
 /// See [`Live::waiting`].
-pub(crate) struct Waiting<'a>(&'a Live);
+pub(crate) struct Waiting(Arc<Live>);
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::SeqCst);
     }

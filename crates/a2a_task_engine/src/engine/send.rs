@@ -16,7 +16,7 @@ use super::{
     Shared, abandoned,
     drive::{Drive, Whole},
     failed,
-    live::Live,
+    live::{Live, Waiting},
     membership::{Acquired, Present},
     run::{Subject, TaskRun},
     skills,
@@ -30,6 +30,7 @@ pub(super) struct Sending {
     pub(super) scope: Scope,
     pub(super) id: TaskId,
     pub(super) live: Arc<Live>,
+    pub(super) waiting: Waiting,
     /// The place of the message in the task's log.
     pub(super) message: Revision,
     /// The creation of a new task: the task as of the message can be had without reading the log.
@@ -51,7 +52,7 @@ impl Shared {
             Accepted::Sending(sending) => sending,
             Accepted::Answered(message) => return Ok(Reply::Sent(SendMessageResponse::Message(message))),
         };
-        let Sending { scope, id, live, message, mut work, .. } = sending;
+        let Sending { scope, id, live, waiting: _waiting, message, mut work, .. } = sending;
         // Where the task paused: by the time it is read, the next turn may have begun.
         let paused = AtomicU64::new(0);
         let settled = || {
@@ -99,7 +100,7 @@ impl Shared {
             Accepted::Sending(sending) => sending,
             Accepted::Answered(message) => return Ok(one_message(message)),
         };
-        let Sending { scope, id, live, message, created, work } = sending;
+        let Sending { scope, id, live, waiting: _waiting, message, created, work } = sending;
         let mut beside = None;
         if let Some((run, mut drive)) = work {
             drive.until(&live, || run.is_created() || run.has_answered()).await;
@@ -204,6 +205,7 @@ impl Shared {
         let creates_now = immediately && skill.answers == Answers::Task;
         let subject = Subject { id, name, context_id, scope: scope.clone(), skill, context, claim };
         let live = self.live.enter(id);
+        let waiting = live.waiting();
         live.start();
         if push.is_some() {
             live.has_webhooks();
@@ -216,7 +218,7 @@ impl Shared {
             run.give_up(error).await;
             return Err(run.take_answer().and_then(Result::err).unwrap_or_else(abandoned));
         }
-        Ok(Sending { scope, id, live, message: 1, created: Some(created), work: Some((run, drive)) })
+        Ok(Sending { scope, id, live, waiting, message: 1, created: Some(created), work: Some((run, drive)) })
     }
 
     /// Adds a message to a task, and runs it unless somebody does.
@@ -224,6 +226,7 @@ impl Shared {
         let Incoming { scope, id, mut message, details, context, mut push, .. } = incoming;
         self.attend();
         let live = self.live.enter(id);
+        let waiting = live.waiting();
         let context_id = snapshot.task.context_id.clone();
         if message.context_id.as_ref().is_some_and(|named| *named != context_id) {
             return Err(Error::invalid(
@@ -281,7 +284,7 @@ impl Shared {
                 work = Some((run, drive));
             }
         }
-        Ok(Sending { scope, id, live, message: place, created: None, work })
+        Ok(Sending { scope, id, live, waiting, message: place, created: None, work })
     }
 }
 

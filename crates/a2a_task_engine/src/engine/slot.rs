@@ -65,10 +65,6 @@ impl Slot {
         if news.after <= self.read {
             self.read = self.read.max(news.last);
         }
-        if news.last == news.after {
-            // There is nothing more yet, whatever is said.
-            self.said = self.said.min(news.last);
-        }
     }
 
     /// The log was seen to be so long, with the task in this state.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{EventBus, Scope, StorageError, TaskId, Wake};
+use a2a_app_ports::{BoxStream, Scope, StorageError, TaskId, Wake};
 use a2a_protocol_core::{Error, TaskState};
 use futures::{
     StreamExt,
@@ -41,17 +41,25 @@ impl Shared {
         }
         self.host.spawner.spawn(Box::pin(tend(Arc::downgrade(self))));
         if let Some(bus) = &self.options.bus {
-            self.host.spawner.spawn(Box::pin(listen(Arc::downgrade(self), bus.clone())));
+            // From now on, and not from when that is run: what is told in between is not missed.
+            self.host.spawner.spawn(Box::pin(listen(Arc::downgrade(self), bus.subscribe())));
         }
     }
 
     /// Reads on in the log of a task, for those who wait for what it says, unless that is being done.
     async fn look(&self, live: &Live) {
-        let mut before = None;
-        // What is said while the last part is read is read by whoever reads that.
-        while before.replace(live.read()) != Some(live.read()) && live.begin_look() {
-            let _done = Reset(&live.looking);
-            self.read_on(live).await;
+        let mut in_vain = 0;
+        while live.begin_look() {
+            let before = live.read();
+            {
+                let _done = Reset(&live.looking);
+                self.read_on(live).await;
+            }
+            in_vain = if live.read() == before { in_vain + 1 } else { 0 };
+            // Whoever heard of more while this was read has left it to this.
+            if !live.is_beyond(live.read()) || in_vain > 1 {
+                return;
+            }
         }
     }
 
@@ -89,7 +97,8 @@ impl Shared {
     }
 
     async fn look_at_all(self: Arc<Self>) {
-        let looks = futures::stream::iter(self.live.all());
+        let watched = self.live.all().into_iter().filter(|live| !live.slot().state.is_terminal());
+        let looks = futures::stream::iter(watched.collect::<Vec<_>>());
         looks.for_each_concurrent(AT_ONCE, async |live| self.look(&live).await).await;
     }
 
@@ -175,6 +184,9 @@ async fn tend(engine: Weak<Shared>) {
         }
         let Some(shared) = engine.upgrade() else { return };
         shared.host.spawner.spawn(Box::pin(shared.clone().look_at_all()));
+        if shared.membership.is_gone() {
+            continue;
+        }
         since_sweep += pause;
         if since_sweep >= sweep_time {
             since_sweep = Duration::ZERO;
@@ -184,8 +196,7 @@ async fn tend(engine: Weak<Shared>) {
 }
 
 /// Hears what other replicas have written, as long as the engine is there.
-async fn listen(engine: Weak<Shared>, bus: Arc<dyn EventBus>) {
-    let mut wakes = bus.subscribe();
+async fn listen(engine: Weak<Shared>, mut wakes: BoxStream<'static, Wake>) {
     let Some(closed) = engine.upgrade().map(|shared| shared.lifecycle.closed()) else { return };
     let mut closed = closed;
     while let Either::Left((Some(wake), _)) = select(wakes.next(), &mut closed).await {

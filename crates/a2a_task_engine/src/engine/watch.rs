@@ -54,6 +54,8 @@ pub(crate) struct Watch {
     /// How often in a row it could not be read, and the rest before the next try.
     failures: u32,
     rest: Option<BoxFuture<'static, ()>>,
+    /// Whether there was nothing to read the last time.
+    vain: bool,
     listener: Option<EventListener>,
     /// Whether anybody runs the task is being looked up; or has been, since the last change.
     asking: Option<BoxFuture<'static, Result<Option<Snapshot>, StorageError>>>,
@@ -89,6 +91,7 @@ impl Watch {
             reading: None,
             failures: 0,
             rest: None,
+            vain: false,
             listener: None,
             asking: None,
             asked: false,
@@ -166,7 +169,18 @@ impl Stream for Watch {
                 let read = ready!(reading.as_mut().poll(cx));
                 this.reading = None;
                 match read {
-                    Ok(Some(events)) => this.take(events),
+                    // It is said to be longer than it is, or has grown since.
+                    Ok(Some(events)) if events.is_empty() => {
+                        this.live.learn(&News::of(this.after, &events));
+                        this.vain = !std::mem::replace(&mut this.vain, true);
+                        if !this.vain {
+                            this.rest = Some(this.engine.host.clock.sleep(RETRY));
+                        }
+                    }
+                    Ok(Some(events)) => {
+                        this.vain = false;
+                        this.take(events);
+                    }
                     Ok(None) => {
                         this.over = true;
                         return Poll::Ready(Some(Err(Error::task_not_found(&this.task_id))));

@@ -183,6 +183,10 @@ impl TaskRun {
             return Ok(false);
         }
         self.hold(None);
+        if log.state == TaskState::AuthRequired {
+            // Who watches elsewhere cannot see in the log that nobody waits for the credential.
+            self.engine.publish(id, 0);
+        }
         if self.live.stop(log.revision) {
             return Ok(true);
         }
