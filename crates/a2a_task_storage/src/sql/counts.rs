@@ -94,8 +94,11 @@ fn column(state: &TaskState) -> Option<usize> {
     usize::try_from(number).ok()?.checked_sub(1).filter(|column| *column < STATES)
 }
 
+/// Where a task is counted, which never changes.
 fn stripe<C: Connection>(id: TaskId) -> Value<'static> {
-    count((id.as_u128() >> 16) as u64 % C::STRIPES)
+    let bits = id.as_u128();
+    let mixed = ((bits >> 64) as u64 ^ bits as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    count((mixed >> 32) % C::STRIPES)
 }
 
 #[cfg(test)]
