@@ -44,7 +44,7 @@ pub struct Sqlite {
     writes: Arc<Queue<Box<dyn WriteJob>>>,
     threads: Vec<JoinHandle<()>>,
     /// Held as long as the threads run.
-    _lock: File,
+    lock: File,
 }
 
 impl SqlStorage<Sqlite> {
@@ -81,7 +81,7 @@ impl Sqlite {
             commits: 0.into(),
         });
         let (reads, writes) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
-        let mut sqlite = Self { path, shared, reads, writes, threads: Vec::new(), _lock: lock };
+        let mut sqlite = Self { path, shared, reads, writes, threads: Vec::new(), lock };
         for _ in 0..thread::available_parallelism().map_or(2, usize::from).clamp(2, 8) {
             let reader = SqliteConnection::open(&sqlite.path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
             let queue = sqlite.reads.clone();
@@ -107,6 +107,8 @@ impl Drop for Sqlite {
             // It has panicked, and said so.
             let _ = thread.join();
         }
+        // Closing it would not do: a process that is being started holds it too, for a moment.
+        let _ = self.lock.unlock();
     }
 }
 
