@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All checks, on a fresh Debian machine with rustup: it installs what it needs (a wasm target, and the
-# official SDKs from PyPI and npm into target/peers; PostgreSQL), starts what it needs on free ports, and stops it.
+# official SDKs from PyPI and npm into target/peers; PostgreSQL, NATS), starts what it needs on free ports, and stops it.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never} RUSTDOCFLAGS="-D warnings"
@@ -16,6 +16,7 @@ have node && have npm || missing+=(nodejs npm)
 have openssl || missing+=(openssl)
 have flock || missing+=(util-linux)
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+have nats-server || missing+=(nats-server)
 if [ ${#missing[@]} -gt 0 ]; then
   root=()
   [ "$(id -u)" = 0 ] || root=(sudo)
