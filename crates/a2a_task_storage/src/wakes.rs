@@ -1,7 +1,8 @@
-//! What the subscribers of a bus are told.
+//! What the subscribers of a bus are told, and how it is written to be sent.
 
 use std::{
     collections::{HashMap, VecDeque},
+    fmt::Write as _,
     pin::Pin,
     sync::{Arc, Mutex, Weak},
     task::{Context, Poll},
@@ -14,6 +15,8 @@ use crate::sql::lock;
 
 /// So many tasks wait for a subscriber at most; whoever is slower looks at all of them.
 const WAITING: usize = 16 * 1024;
+/// So many bytes are sent at once at most: a `NOTIFY` may have 8000.
+const PAYLOAD: usize = 7900;
 
 /// Tasks with the latest revision that is known of each, in the order in which they came: bounded,
 /// however slow whoever takes them is.
@@ -50,6 +53,32 @@ impl Latest {
         let task = self.order.pop_front()?;
         Some(Wake::Task(task, self.revisions.remove(&task).unwrap_or_default()))
     }
+
+    /// Takes as much of it as a payload holds: `task:revision` after `task:revision`, or `*` for all.
+    pub(crate) fn write(&mut self) -> Option<String> {
+        let mut payload = String::new();
+        while payload.len() < PAYLOAD - 64 {
+            match self.next() {
+                Some(Wake::Task(task, revision)) => {
+                    // A string takes whatever is written.
+                    let _ = write!(payload, "{:032x}:{revision} ", task.as_u128());
+                }
+                Some(Wake::All) => return Some("*".to_owned()),
+                None => break,
+            }
+        }
+        (!payload.is_empty()).then_some(payload)
+    }
+}
+
+/// What a payload says. What cannot be read, as of a later version, may be anything.
+pub(crate) fn read(payload: &str) -> Vec<Wake> {
+    let wake = |text: &str| {
+        let (task, revision) = text.split_once(':')?;
+        let task = u128::from_str_radix(task, 16).ok()?;
+        Some(Wake::Task(TaskId::from_u128(task), revision.parse().ok()?))
+    };
+    payload.split_whitespace().map(|text| wake(text).unwrap_or(Wake::All)).collect()
 }
 
 /// Those who want to be told.
@@ -135,5 +164,21 @@ mod tests {
         subscribers.end();
         assert_eq!(next(), Some(None));
         assert_eq!(lock(&subscribers.0).len(), 1);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let wakes: Vec<_> = (0..1000).map(|number| Wake::Task(TaskId::from_u128(number << 90), u64::MAX)).collect();
+        let mut waiting = Latest::default();
+        wakes.iter().for_each(|wake| waiting.add(*wake));
+        let mut found = Vec::new();
+        while let Some(payload) = waiting.write() {
+            assert!(payload.len() < 8000);
+            found.extend(read(&payload));
+        }
+        assert_eq!(found, wakes);
+        waiting.add(Wake::All);
+        assert_eq!(read(&waiting.write().unwrap()), [Wake::All]);
+        assert_eq!(read("v2"), [Wake::All]);
     }
 }

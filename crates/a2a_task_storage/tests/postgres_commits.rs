@@ -95,10 +95,14 @@ async fn nothing_is_stored_twice_or_lost() {
         assert_eq!(storage.events(&scope, task, 0, 99).await.unwrap().as_ref(), Some(&log));
         assert_eq!(*storage.snapshot(&scope, task).await.unwrap().unwrap().task, fold(task, &log));
 
-        let claim = Claim { message_id: number.to_string().into(), digest: [1; 32], task, now: at(0), expires: at(9) };
+        let message_id = number.to_string().into();
+        let claim = Claim { message_id, digest: [1; 32], task, replica: REPLICA, now: at(0), expires: at(9) };
         cut();
         assert_eq!(storage.claim(&scope, claim.clone()).await.unwrap(), Claimed::New);
-        assert_eq!(storage.claim(&scope, Claim { task: id(99), ..claim }).await.unwrap(), Claimed::Task(task));
+        assert_eq!(
+            storage.claim(&scope, Claim { task: id(99), ..claim }).await.unwrap(),
+            Claimed::Task { id: task, by: Some(REPLICA) }
+        );
 
         let other = ReplicaId::from_u128(10 + u128::from(number));
         storage.join(other, LONG).await.unwrap();

@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    fmt::Write as _,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -22,14 +21,12 @@ use super::{
 };
 use crate::{
     sql::lock,
-    wakes::{Latest, Subscribers},
+    wakes::{self, Latest, Subscribers},
 };
 
 /// So often wake-ups are sent at most: each is a transaction of the database, which lets those that
 /// notify through one by one.
 const PERIOD: Duration = Duration::from_millis(2);
-/// A payload may have 8000 bytes.
-const PAYLOAD: usize = 7900;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long a notification may take before the connection counts as lost.
@@ -139,7 +136,7 @@ impl Shared {
             if let AsyncMessage::Notification(notification) = message
                 && Some(notification.process_id()) != *lock(&own)
             {
-                self.subscribers.tell(read(notification.payload()));
+                self.subscribers.tell(wakes::read(notification.payload()));
             }
         }
         // Whoever waits to send hears of it too.
@@ -179,7 +176,7 @@ impl Shared {
             self.came.notified().await;
             loop {
                 sleep_until(next).await;
-                let payload = write(&mut lock(&self.waiting));
+                let payload = lock(&self.waiting).write();
                 let Some(payload) = payload else { break };
                 next = Instant::now() + PERIOD;
                 let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.channel, &payload];
@@ -192,52 +189,5 @@ impl Shared {
                 return;
             }
         }
-    }
-}
-
-/// As much of what waits as a payload holds: `task:revision` after `task:revision`, or `*` for all.
-fn write(waiting: &mut Latest) -> Option<String> {
-    let mut payload = String::new();
-    while payload.len() < PAYLOAD - 64 {
-        match waiting.next() {
-            Some(Wake::Task(task, revision)) => {
-                // A string takes whatever is written.
-                let _ = write!(payload, "{:032x}:{revision} ", task.as_u128());
-            }
-            Some(Wake::All) => return Some("*".to_owned()),
-            None => break,
-        }
-    }
-    (!payload.is_empty()).then_some(payload)
-}
-
-/// What a payload says. What cannot be read, as of a later version, may be anything.
-fn read(payload: &str) -> Vec<Wake> {
-    let wake = |text: &str| {
-        let (task, revision) = text.split_once(':')?;
-        let task = u128::from_str_radix(task, 16).ok()?;
-        Some(Wake::Task(TaskId::from_u128(task), revision.parse().ok()?))
-    };
-    payload.split_whitespace().map(|text| wake(text).unwrap_or(Wake::All)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_read() {
-        let wakes: Vec<_> = (0..1000).map(|number| Wake::Task(TaskId::from_u128(number << 90), u64::MAX)).collect();
-        let mut waiting = Latest::default();
-        wakes.iter().for_each(|wake| waiting.add(*wake));
-        let mut found = Vec::new();
-        while let Some(payload) = write(&mut waiting) {
-            assert!(payload.len() < 8000);
-            found.extend(read(&payload));
-        }
-        assert_eq!(found, wakes);
-        waiting.add(Wake::All);
-        assert_eq!(read(&write(&mut waiting).unwrap()), [Wake::All]);
-        assert_eq!(read("v2"), [Wake::All]);
     }
 }
