@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use a2a_protocol_core::{EventKind, Message, SendDetails, Struct};
+use a2a_protocol_core::{EventKind, Message, Role, SendDetails, Struct};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -124,7 +124,7 @@ pub struct Turn {
     pub task_id: Arc<str>,
     /// The conversation.
     pub context_id: Arc<str>,
-    /// What was said in this task before, oldest first.
+    /// What was said in this task before, oldest first; by an earlier [`attempt`](Self::attempt), too.
     pub history: Vec<Arc<Message>>,
     /// The skill that was chosen.
     pub skill_id: Arc<str>,
@@ -189,7 +189,8 @@ impl Turn {
 
     /// Whether the message continues a task.
     pub fn is_follow_up(&self) -> bool {
-        !self.history.is_empty()
+        // What the agent itself has said may be of an attempt at this very message.
+        self.history.iter().any(|message| message.role == Role::User)
     }
 
     /// Resolves once the task is to be cancelled. A handler that calls this gets a grace period to

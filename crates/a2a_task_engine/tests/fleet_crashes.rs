@@ -129,6 +129,49 @@ async fn the_turn_that_was_broken_off_is_the_one_that_is_run_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_attempt_is_at_the_same_message_with_what_was_noted_last() {
+    let (fleet, gate) = (Fleet::new(true), Gate::new());
+    let told = Arc::new(Mutex::new(Vec::<(String, bool, Option<u32>)>::new()));
+    let start = || {
+        let (gate, told) = (gate.clone(), told.clone());
+        let handler = move |turn: a2a_app_ports::Turn, task: TaskUpdater| {
+            let (gate, told) = (gate.clone(), told.clone());
+            async move {
+                let noted: Option<u32> = turn.restore()?;
+                told.lock().unwrap().push((turn.text(), turn.is_follow_up(), noted));
+                task.working("at it").await?;
+                if noted.is_none() {
+                    task.checkpoint(&7).await?;
+                }
+                gate.pass().await;
+                if turn.is_follow_up() { Ok(()) } else { task.input_required("what?").await }
+            }
+        };
+        fleet.replica(skill(handler).rerunnable())
+    };
+    let mut running = start().await;
+    let begun = running.send(immediately(request("m1", "go"))).await;
+    for text in ["go", "on"] {
+        for _ in 0..2 {
+            gate.reached().await;
+            let next = start().await;
+            running.kill();
+            running = next;
+        }
+        gate.reached().await;
+        gate.open();
+        let_others_run().await;
+        if text == "go" {
+            running.send(immediately(follow_up(&begun.id, "m2", "on"))).await;
+        }
+    }
+    assert_eq!(state(&running.engine, &begun.id).await, TaskState::Completed);
+    let expected = [("go", false), ("on", true)]
+        .map(|(text, follows)| [None, Some(7), Some(7)].map(|noted| (text.to_owned(), follows, noted)));
+    assert_eq!(*told.lock().unwrap(), expected.concat());
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_paused_when_its_replica_was_lost_waits_for_its_caller() {
     let (fleet, gate) = (Fleet::new(true), Gate::new());
     let start = || fleet.replica(stepwise(&gate, &Arc::default()));

@@ -73,11 +73,16 @@ impl Tail {
     fn of(after: Revision, events: &[Event], broken_off: bool) -> Option<Self> {
         let places: Vec<(Revision, &Event)> = (after + 1..).zip(events).collect();
         let places = || places.iter().copied();
-        // The last message that was given to a handler, and where the log says so.
-        let turn = places().rev().find_map(|(place, event)| match event.kind {
+        // The last message that was given to a handler, and where the log says so first: every attempt
+        // says it again.
+        let taken = |(place, event): (Revision, &Event)| match event.kind {
             EventKind::Created { .. } => Some((place, place)),
             EventKind::Taken(message) => Some((message, place)),
             _ => None,
+        };
+        let turn = places().rev().find_map(taken).map(|(last, place)| {
+            let first = places().filter_map(taken).find(|(message, _)| *message == last);
+            first.unwrap_or((last, place))
         });
         let status = places().rev().find_map(|(place, event)| match &event.kind {
             EventKind::Status { state, .. } => Some((place, state)),
