@@ -5,7 +5,7 @@
 //!
 //! Run it with `cargo run --release --example bench_agent -- --listen 127.0.0.1:7300`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use agent_sdk::{MemoryLimits, MemoryStorage, prelude::*};
 use clap::Parser;
@@ -53,7 +53,7 @@ async fn main() -> Result<(), ServeError> {
     let limits = MemoryLimits { max_bytes: 4 << 30, ..MemoryLimits::default() };
     Agent::new("Bench", "Does what the load harness asks")
         .skill(Skill::new("bench", "Bench").tag("bench").answers(Answers::Either), bench)
-        .storage(Arc::new(MemoryStorage::with_limits(limits)))
+        .storage(MemoryStorage::with_limits(limits))
         .serve(listen)
         .await
 }

@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use a2a_app_ports::{
     AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, PushTransport, Storage,
+    StorageError,
 };
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 #[cfg(feature = "signing")]
@@ -279,10 +280,32 @@ impl Agent {
         self
     }
 
-    /// Where tasks are kept; in memory otherwise.
+    /// Where tasks are kept; in memory otherwise. With the feature `sqlite`, in a file:
+    ///
+    /// ```
+    /// # use agent_sdk::{ServeError, prelude::*};
+    /// # #[cfg(feature = "sqlite")]
+    /// # fn keep(agent: Agent) -> Result<Agent, ServeError> {
+    /// use agent_sdk::SqliteStorage;
+    ///
+    /// # Ok(
+    /// agent.storage(SqliteStorage::open("data/tasks.db")?)
+    /// # )
+    /// # }
+    /// ```
+    ///
+    /// Tasks are kept under the name of the agent that the card has when it starts: agents of several
+    /// names can share a storage, and one that is given another name does not find what it had. What
+    /// the process left when it ended, however it did, is taken up at the next start: messages are
+    /// answered, webhooks are told, and tasks that were being worked on are run again where their
+    /// skill says that they [may be](Skill::rerunnable), or else fail and say why.
+    ///
+    /// For how long tasks are kept that have ended, and how large the file may grow, the options of the
+    /// storage say: `SqliteOptions` and its `Retention`. How long leases last and how often a task is
+    /// run again, [`EngineOptions`].
     #[must_use]
-    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Self {
-        self.storage = Some(storage);
+    pub fn storage(mut self, storage: impl Into<Arc<dyn Storage>>) -> Self {
+        self.storage = Some(storage.into());
         self
     }
 
@@ -463,6 +486,14 @@ pub enum ServeError {
     },
     /// An option is impossible.
     Options(InvalidOptions),
+    /// The storage cannot be opened.
+    Storage(StorageError),
+}
+
+impl From<StorageError> for ServeError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
 }
 
 impl fmt::Display for ServeError {
@@ -479,6 +510,8 @@ impl fmt::Display for ServeError {
             Self::Listen { address: Some(address), error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Listen { address: None, error } => write!(f, "no address to listen on: {error}"),
             Self::Options(error) => write!(f, "impossible option: {error}"),
+            Self::Storage(StorageError::Failed(cause)) => write!(f, "cannot keep tasks: {cause}"),
+            Self::Storage(error) => write!(f, "cannot keep tasks: {error}"),
         }
     }
 }
@@ -495,6 +528,7 @@ impl std::error::Error for ServeError {
             Self::Listen { error, .. } => Some(error),
             Self::Options(error) => Some(error),
             Self::Card(error) => Some(error),
+            Self::Storage(error) => Some(error),
             Self::NoSkill | Self::DuplicateSkill(_) | Self::Method(_) | Self::NoAddress | Self::NoRuntime => None,
         }
     }

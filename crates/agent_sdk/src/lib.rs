@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Features: `a2a-server` builds and serves agents, `a2a-client` calls them, `grpc` does both over gRPC
-//! too, `signing` signs cards; all are on by default.
+//! too, `signing` signs cards; all of these are on by default. `sqlite` keeps tasks in a file
+//! (`Agent::storage`).
 
 #[cfg(feature = "a2a-server")]
 mod agent;
@@ -73,6 +74,9 @@ pub use {
 #[cfg(all(feature = "a2a-server", feature = "grpc"))]
 pub use grpc::GrpcPort;
 
+#[cfg(feature = "sqlite")]
+pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqlMetrics, SqliteOptions, SqliteStorage};
+
 #[cfg(feature = "a2a-client")]
 pub use a2a_http_client as client;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
@@ -88,8 +92,8 @@ pub fn client_builder() -> a2a_http_client::ClientBuilder {
     builder
 }
 
-/// Compiles the Rust code of the README.
-#[cfg(doctest)]
+/// Compiles the Rust code of the README, which keeps tasks in a file, too.
+#[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 

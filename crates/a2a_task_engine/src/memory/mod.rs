@@ -23,7 +23,7 @@ use std::{
 
 use a2a_app_ports::{
     BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
-    Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
+    Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Task, Timestamp};
 
@@ -258,6 +258,12 @@ impl fmt::Debug for MemoryStorage {
 /// any other.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<MemoryStorage> for Arc<dyn Storage> {
+    fn from(storage: MemoryStorage) -> Self {
+        Arc::new(storage)
+    }
 }
 
 impl TaskStorage for MemoryStorage {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use a2a_app_ports::{
     BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
-    Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
+    Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Timestamp};
 
@@ -59,6 +59,12 @@ impl<B> Clone for SqlStorage<B> {
 impl<B: Backend> fmt::Debug for SqlStorage<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlStorage").field("place", &self.backend.place()).finish_non_exhaustive()
+    }
+}
+
+impl<B: Backend> From<SqlStorage<B>> for Arc<dyn Storage> {
+    fn from(storage: SqlStorage<B>) -> Self {
+        Arc::new(storage)
     }
 }
 

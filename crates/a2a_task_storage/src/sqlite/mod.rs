@@ -48,15 +48,15 @@ pub struct Sqlite {
 }
 
 impl SqlStorage<Sqlite> {
-    /// Opens the file, or makes it. Of a file that is there only the header, the version of the schema
+    /// Opens the file, or makes it: of this path, or with these options. Of a file that is there only the header, the version of the schema
     /// and what a crash left in the write-ahead log are looked at; a file of an earlier version is
     /// brought to this one. Blocks for as long as that takes.
     ///
     /// # Errors
     /// [`SqlFailure`]: `InUse` when another process has the file open, `ReadOnly` when it may not be
     /// written, `Newer` when a later version wrote it, `Damaged` when it is not a file of ours.
-    pub fn open(options: SqliteOptions) -> Result<Self, StorageError> {
-        Sqlite::open(options).map(Self::over)
+    pub fn open(options: impl Into<SqliteOptions>) -> Result<Self, StorageError> {
+        Sqlite::open(options.into()).map(Self::over)
     }
 
     /// What it has done so far.

@@ -26,3 +26,9 @@ impl SqliteOptions {
         Self { path: path.into(), retention: Retention::default(), cache_bytes: 64 << 20, max_bytes: None }
     }
 }
+
+impl<P: Into<PathBuf>> From<P> for SqliteOptions {
+    fn from(path: P) -> Self {
+        Self::new(path)
+    }
+}

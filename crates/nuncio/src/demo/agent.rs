@@ -26,7 +26,8 @@ pub(crate) fn agent() -> Agent {
                 .example("ask")
                 .input_mode("*/*")
                 .output_mode("text/plain")
-                .answers(Answers::Either),
+                .answers(Answers::Either)
+                .rerunnable(),
             practise,
         )
 }
@@ -50,7 +51,11 @@ async fn practise(turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
         "ask" => task.input_required("Which colour?").await,
         "auth" => task.auth_required("Sign in, then send your answer.").await,
         "hold" => {
-            task.working("holding until cancelled").await?;
+            let again = match turn.attempt() {
+                1 => String::new(),
+                attempt => format!(", attempt {attempt}: the process that held before is gone"),
+            };
+            task.working(format!("holding until cancelled{again}")).await?;
             std::future::pending().await
         }
         "fail" => task.fail("It failed, as asked.").await,

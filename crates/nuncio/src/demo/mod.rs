@@ -1,9 +1,10 @@
 //! The demo agent, and a tour of it.
 
 mod agent;
+mod data;
 mod tour;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use a2a_http_client::{Guard, native::Webhooks};
 use a2a_protocol_core::signing::SigningKey;
@@ -19,6 +20,10 @@ pub(crate) struct DemoServerArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
+    /// Keep tasks in this directory, which is made if it is not there, instead of in memory. What was
+    /// left unfinished is taken up at the next start
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
@@ -27,7 +32,11 @@ pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
         Failure::new(Code::Internal, format!("cannot send push notifications: {error}"))
     };
     let webhooks = webhooks(arguments.listen).map_err(|error| cannot(&*error))?;
-    listen(agent::agent().server(options()).push(webhooks), arguments.listen, "--listen").await
+    let mut agent = agent::agent().server(options()).push(webhooks);
+    if let Some(directory) = &arguments.data {
+        agent = agent.storage(data::open(directory)?);
+    }
+    listen(agent, arguments.listen, "--listen").await
 }
 
 /// Notifications are signed with a key that lives as long as the agent. Webhooks in networks of its own
