@@ -3,8 +3,8 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use a2a_app_ports::{
-    AgentService, Authenticator, CallContext, CardHandle, Extension, Host, MessageHandler, PushTransport, Storage,
-    StorageError,
+    AgentService, Authenticator, CallContext, CardHandle, EventBus, Extension, Host, MessageHandler, PushTransport,
+    Storage, StorageError,
 };
 use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
 #[cfg(feature = "signing")]
@@ -309,7 +309,16 @@ impl Agent {
         self
     }
 
-    /// How tasks are run.
+    /// By which the replicas of this agent that share its storage wake each other: `PostgresBus` or
+    /// `NatsBus`. Without it, or where a wake-up is lost, they find what others have written some
+    /// seconds later.
+    #[must_use]
+    pub fn bus(mut self, bus: impl EventBus + 'static) -> Self {
+        self.engine.bus = Some(Arc::new(bus));
+        self
+    }
+
+    /// How tasks are run. To be said before [`bus`](Self::bus), which is one of these options.
     #[must_use]
     pub fn engine(mut self, options: EngineOptions) -> Self {
         self.engine = options;

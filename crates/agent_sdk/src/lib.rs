@@ -74,8 +74,14 @@ pub use {
 #[cfg(all(feature = "a2a-server", feature = "grpc"))]
 pub use grpc::GrpcPort;
 
+#[cfg(feature = "nats")]
+pub use a2a_task_storage::{NatsBus, NatsOptions};
+#[cfg(feature = "postgres")]
+pub use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage};
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqlMetrics};
 #[cfg(feature = "sqlite")]
-pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqlMetrics, SqliteOptions, SqliteStorage};
+pub use a2a_task_storage::{SqliteOptions, SqliteStorage};
 
 #[cfg(feature = "a2a-client")]
 pub use a2a_http_client as client;

@@ -75,6 +75,7 @@ impl Command {
         let secrets = match self {
             Self::Task(TaskCommand::PushConfig(PushConfigCommand::Create(args))) => [&args.token, &args.authorization],
             Self::Webhook(args) => [&args.token, &None],
+            Self::DemoServer(args) => [&args.database_url, &args.nats_url],
             _ => [&None, &None],
         };
         secrets.into_iter().flatten().map(String::as_str)

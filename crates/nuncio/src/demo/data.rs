@@ -2,7 +2,10 @@
 
 use std::{fs, io, path::Path};
 
-use agent_sdk::{SqlFailureKind, SqliteStorage, ports::StorageError};
+use agent_sdk::{
+    Agent, NatsBus, NatsOptions, PostgresBus, PostgresOptions, PostgresStorage, SqlFailureKind, SqliteStorage,
+    ports::StorageError,
+};
 
 use crate::error::{Code, Failure};
 
@@ -16,7 +19,20 @@ pub(super) fn open(directory: &Path) -> Result<SqliteStorage, Failure> {
         };
         Failure::new(Code::Internal, message).hint("choose another place with --data")
     })?;
-    SqliteStorage::open(directory.join("tasks.db")).map_err(|error| refused(&error))
+    SqliteStorage::open(directory.join("tasks.db")).map_err(|error| refused(&error, "--data"))
+}
+
+/// Has an agent keep its tasks in a database, and hear there, or from NATS, what its replicas write.
+pub(super) async fn share(agent: Agent, database: &str, nats: Option<&str>) -> Result<Agent, Failure> {
+    let options = PostgresOptions::new(database);
+    let agent = match nats {
+        Some(nats) => {
+            agent.bus(NatsBus::open(&NatsOptions::new(nats)).await.map_err(|error| refused(&error, "--nats-url"))?)
+        }
+        None => agent.bus(PostgresBus::open(&options).await.map_err(|error| refused(&error, "--database-url"))?),
+    };
+    let storage = PostgresStorage::open(options).await.map_err(|error| refused(&error, "--database-url"))?;
+    Ok(agent.storage(storage))
 }
 
 /// Makes a directory that is for this user only, with those above it. One that is there stays as it is.
@@ -28,7 +44,7 @@ fn make(directory: &Path) -> io::Result<()> {
 }
 
 /// Most of what can be the matter is said with what to do about it.
-fn refused(error: &StorageError) -> Failure {
+fn refused(error: &StorageError, option: &str) -> Failure {
     let kind = agent_sdk::SqlFailure::kind_of(error);
     let said = match error {
         StorageError::Failed(cause) => cause.to_string(),
@@ -37,7 +53,7 @@ fn refused(error: &StorageError) -> Failure {
     let failure = Failure::new(Code::Internal, said);
     match kind {
         Some(SqlFailureKind::InUse | SqlFailureKind::Newer | SqlFailureKind::Damaged) => {
-            failure.hint("choose another place with --data")
+            failure.hint(format!("choose another place with {option}"))
         }
         _ => failure,
     }

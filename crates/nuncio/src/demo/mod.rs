@@ -15,7 +15,7 @@ use crate::error::{Code, Failure};
 pub(crate) use tour::tour;
 
 /// `demo-server`
-#[derive(Args, Clone, Debug)]
+#[derive(Args)]
 pub(crate) struct DemoServerArgs {
     /// Where to listen; port 0 takes a free one
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
@@ -24,6 +24,20 @@ pub(crate) struct DemoServerArgs {
     /// left unfinished is taken up at the next start
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// Keep tasks in this PostgreSQL database, which other replicas of this agent may share
+    /// [env: A2ACLI_DATABASE_URL]
+    #[arg(long, value_name = "URL", env = "A2ACLI_DATABASE_URL", hide_env = true, conflicts_with = "data")]
+    pub(crate) database_url: Option<String>,
+    /// Have replicas wake each other through NATS instead of the database, for large fleets
+    /// [env: A2ACLI_NATS_URL]
+    #[arg(long, value_name = "URL", env = "A2ACLI_NATS_URL", hide_env = true, requires = "database_url")]
+    pub(crate) nats_url: Option<String>,
+}
+
+impl std::fmt::Debug for DemoServerArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DemoServerArgs").field("listen", &self.listen).field("data", &self.data).finish_non_exhaustive()
+    }
 }
 
 /// Serves the demo agent until Ctrl-C. The first line on stdout says where.
@@ -35,6 +49,9 @@ pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
     let mut agent = agent::agent().server(options()).push(webhooks);
     if let Some(directory) = &arguments.data {
         agent = agent.storage(data::open(directory)?);
+    }
+    if let Some(database) = &arguments.database_url {
+        agent = data::share(agent, database, arguments.nats_url.as_deref()).await?;
     }
     listen(agent, arguments.listen, "--listen").await
 }
