@@ -39,7 +39,15 @@ impl Shared {
             let expires = now.plus(self.options.claim_time);
             let claim =
                 Claim { message_id: (&*message_id).into(), digest, task: id, replica: present.replica, now, expires };
-            let (first, by) = match self.storage.claim(&scope, claim).await.map_err(failed)? {
+            let claimed = match self.storage.claim(&scope, claim).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    // It may be claimed although nobody heard of that.
+                    self.unclaim(&scope, &message_id, id).await;
+                    return Err(failed(error));
+                }
+            };
+            let (first, by) = match claimed {
                 Claimed::New => break present,
                 Claimed::Task { id, by } => (id, by),
                 Claimed::Message(answer) => return Ok(Accepted::Answered(answer)),
@@ -68,10 +76,39 @@ impl Shared {
         incoming.claim = follow_up.is_none().then(|| (message_id.clone(), present));
         let begun = self.take(incoming, follow_up).await;
         if begun.is_err() {
-            self.storage.settle(&scope, &message_id, id, None).await.map_err(failed)?;
+            self.unclaim(&scope, &message_id, id).await;
         }
         drop(mine);
         begun.map(Accepted::Sending)
+    }
+
+    /// Frees the id of a message whose sender is told that it failed, unless it got into its task
+    /// nevertheless: then its repeats join that. A storage that fails is asked again, because others
+    /// wait for as long as this replica is there.
+    pub(super) async fn unclaim(self: &Arc<Self>, scope: &Scope, message_id: &Arc<str>, id: TaskId) {
+        if self.try_unclaim(scope, message_id, id).await.is_ok() {
+            return;
+        }
+        let (engine, scope, message_id) = (Arc::downgrade(self), scope.clone(), message_id.clone());
+        self.host.spawner.spawn(Box::pin(async move {
+            while let Some(shared) = engine.upgrade() {
+                let pause = shared.host.clock.sleep(LOOK);
+                drop(shared);
+                pause.await;
+                let Some(shared) = engine.upgrade() else { return };
+                if shared.try_unclaim(&scope, &message_id, id).await.is_ok() {
+                    return;
+                }
+            }
+        }));
+    }
+
+    async fn try_unclaim(&self, scope: &Scope, message_id: &str, id: TaskId) -> Result<(), Error> {
+        let exists = self.storage.snapshot(scope, id).await.map_err(failed)?.is_some();
+        if exists && self.place(scope, id, message_id).await? != Some(0) {
+            return Ok(());
+        }
+        self.storage.settle(scope, message_id, id, None).await.map_err(failed)
     }
 
     /// The message as the first send of it left it, if it has got into its task.

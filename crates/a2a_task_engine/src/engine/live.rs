@@ -68,7 +68,9 @@ impl Registry {
         let entries = |shard: &Mutex<HashMap<_, _>>| -> Vec<_> {
             lock(shard).values().filter_map(Weak::upgrade).collect::<Vec<_>>()
         };
-        self.shards.iter().flat_map(entries).collect()
+        let mut all: Vec<_> = self.shards.iter().flat_map(entries).collect();
+        all.sort_unstable_by_key(|live| live.id);
+        all
     }
 
     /// How many handlers are running, or about to.

@@ -42,6 +42,8 @@ struct Current {
     before: Option<ReplicaId>,
     /// Leases that it has and no run uses, because the storage failed the run.
     unused: HashMap<TaskId, (Scope, Lease)>,
+    /// Tasks that it may have, because the storage failed when they were taken.
+    unsure: HashMap<TaskId, Scope>,
     /// Whether it has gone for good.
     gone: bool,
 }
@@ -130,12 +132,25 @@ impl Membership {
     pub(super) fn take_unused(&self, id: TaskId) -> Option<Held> {
         let mut current = lock(&self.current);
         let epoch = self.epoch.load(Ordering::SeqCst);
+        current.unsure.remove(&id);
         current.unused.remove(&id).map(|(_, lease)| Held { lease, epoch })
     }
 
-    /// The tasks whose leases nobody here uses.
+    /// Keeps in mind that a task may have been taken although nobody heard of that.
+    fn be_unsure(&self, scope: &Scope, id: TaskId, epoch: u64) {
+        let mut current = lock(&self.current);
+        if self.epoch.load(Ordering::SeqCst) == epoch {
+            current.unsure.insert(id, scope.clone());
+        }
+    }
+
+    /// The tasks whose leases nobody here uses, as far as there are any.
     pub(super) fn unused(&self) -> Vec<(Scope, TaskId)> {
-        lock(&self.current).unused.iter().map(|(id, (scope, _))| (scope.clone(), *id)).collect()
+        let current = lock(&self.current);
+        let unused = current.unused.iter().map(|(id, (scope, _))| (scope.clone(), *id));
+        let mut all: Vec<_> = unused.chain(current.unsure.iter().map(|(id, scope)| (scope.clone(), *id))).collect();
+        all.sort_unstable_by_key(|(_, id)| *id);
+        all
     }
 
     /// The engine is this replica no more.
@@ -144,6 +159,7 @@ impl Membership {
         if self.epoch.load(Ordering::SeqCst) == epoch {
             current.before = current.replica.take().or(current.before);
             current.unused.clear();
+            current.unsure.clear();
             self.epoch.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -229,7 +245,7 @@ impl Shared {
                     self.lose(present);
                     continue;
                 }
-                taken => taken?,
+                taken => taken.inspect_err(|_| self.membership.be_unsure(scope, id, epoch))?,
             };
             match taken {
                 Taken::Lease { lease, orphaned } => {

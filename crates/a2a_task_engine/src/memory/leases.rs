@@ -50,6 +50,14 @@ impl Replicas {
         }
     }
 
+    /// Notes who creates a task, who may be lost by then.
+    pub(super) fn note_creator(&self, replica: ReplicaId) {
+        let mut known = lock(&self.0);
+        if !known.present.contains(&replica) {
+            known.lost.insert(replica);
+        }
+    }
+
     /// Notes whether a task waits for somebody to take it; called while the task is held.
     pub(super) fn note(&self, task: TaskId, waits: bool) {
         let waiting = &mut lock(&self.0).waiting;

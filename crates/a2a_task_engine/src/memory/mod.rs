@@ -137,6 +137,7 @@ impl MemoryStorage {
             StorageError::Conflict { current }
         })?;
         record.owner.index.insert(row);
+        self.replicas.note_creator(replica);
         if kept.pushes().is_some() {
             self.pushed.note(id, true);
         }

@@ -50,6 +50,11 @@ impl Log {
     pub(super) fn creation(&self) -> Option<Held> {
         self.creating.map(Present::first)
     }
+
+    /// Whether there is certainly no task yet, so that there need not be one.
+    pub(super) fn is_undecided(&self) -> bool {
+        !self.pending.is_empty() && self.creating.is_none()
+    }
 }
 
 impl TaskRun {

@@ -214,7 +214,7 @@ impl TaskRun {
             Ended::Returned(Err(_)) if self.live.cancel.is_requested() => Some((TaskState::Canceled, None)),
             Ended::Returned(Err(error)) => {
                 self.report("handler failed", &error);
-                if !log.pending.is_empty() && self.subject.skill.answers != Answers::Task {
+                if log.is_undecided() && self.subject.skill.answers != Answers::Task {
                     let error = Error::new(ErrorKind::Internal, error.message().to_owned());
                     return self.answer(&mut log, Err(error)).await;
                 }
@@ -222,7 +222,7 @@ impl TaskRun {
             }
             Ended::Panicked(panic) => {
                 tracing::error!(task = %self.subject.name, skill = %self.subject.skill.id, panic, "handler panicked");
-                if !log.pending.is_empty() && self.subject.skill.answers != Answers::Task {
+                if log.is_undecided() && self.subject.skill.answers != Answers::Task {
                     return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, AGENT_FAILED))).await;
                 }
                 Some((TaskState::Failed, Some(AGENT_FAILED.to_owned())))
@@ -319,7 +319,7 @@ impl TaskRun {
             (Some(held), _) => self.engine.membership.put_aside(scope, *id, held),
             (None, Some((message_id, _))) => {
                 // Repeats are not to wait for what does not come.
-                let _ = self.engine.storage.settle(scope, message_id, *id, None).await;
+                self.engine.unclaim(scope, message_id, *id).await;
             }
             (None, None) => {}
         }

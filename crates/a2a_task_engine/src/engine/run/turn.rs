@@ -125,7 +125,7 @@ impl Run for TaskRun {
         Box::pin(async move {
             {
                 let mut log = self.log.lock().await;
-                let undecided = !log.pending.is_empty();
+                let undecided = log.is_undecided();
                 let answers = self.subject.skill.answers;
                 match log.stage {
                     Stage::Open => {}
