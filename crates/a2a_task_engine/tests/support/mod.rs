@@ -11,6 +11,7 @@
 mod fleet;
 mod storage;
 mod webhook;
+mod witness;
 
 use std::{
     sync::{
@@ -31,7 +32,7 @@ use a2a_protocol_core::{
 use a2a_task_engine::{Engine, EngineOptions, MemoryStorage, Skill};
 pub use fleet::{Balanced, Bus, Fleet, Replica};
 use futures::StreamExt;
-pub use storage::TestStorage;
+pub use storage::{Line, TestStorage};
 use tokio::{sync::Notify, task::JoinHandle};
 pub use webhook::{Told, Webhooks, busy};
 

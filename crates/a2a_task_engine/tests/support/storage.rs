@@ -18,7 +18,38 @@ use a2a_task_engine::MemoryStorage;
 use futures::FutureExt;
 use tokio::time::Instant;
 
-use super::{AGENT, Dice};
+use super::{AGENT, Dice, witness::Witness};
+
+/// How operations fare on their way to a storage and back.
+pub trait Line: Send + Sync {
+    fn now(&self) -> Instant;
+
+    /// Before the effect of an operation, which an error prevents.
+    fn there(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// After its effect, of which an error keeps the caller from hearing.
+    fn back(&self) -> BoxFuture<'_, Result<(), StorageError>>;
+
+    /// Whether an operation comes to its effect although its caller goes away.
+    fn is_on_its_way(&self) -> bool;
+}
+
+/// An operation that may have left the process of its caller.
+struct UnderWay<'a, T> {
+    operation: Option<BoxFuture<'a, T>>,
+    storage: &'a TestStorage,
+}
+
+impl<T> Drop for UnderWay<'_, T> {
+    fn drop(&mut self) {
+        if let (Some(operation), Some(line)) = (self.operation.take(), &self.storage.line)
+            && line.is_on_its_way()
+        {
+            self.storage.expire();
+            operation.now_or_never();
+        }
+    }
+}
 
 /// Memory that may be slow, and that may be told to fail. Several may share the memory, as replicas
 /// do: then each is the line of one of them.
@@ -33,6 +64,8 @@ pub struct TestStorage {
     broken: AtomicBool,
     cut: AtomicBool,
     calls: Mutex<Vec<&'static str>>,
+    line: Option<Arc<dyn Line>>,
+    pub witness: Arc<Witness>,
 }
 
 impl TestStorage {
@@ -43,8 +76,13 @@ impl TestStorage {
 
     /// Another line to the same memory.
     pub fn line(&self, seed: u64) -> Self {
-        let (memory, present) = (self.memory.clone(), self.present.clone());
-        Self { memory, present, delay: self.delay, dice: Dice::new(seed), ..Self::default() }
+        let (memory, present, witness) = (self.memory.clone(), self.present.clone(), self.witness.clone());
+        Self { memory, present, witness, delay: self.delay, dice: Dice::new(seed), ..Self::default() }
+    }
+
+    /// A line to the same memory on which operations fare like this.
+    pub fn by(&self, line: Arc<dyn Line>) -> Self {
+        Self { line: Some(line), ..self.line(0) }
     }
 
     /// Has everything fail from now on, or no more.
@@ -72,14 +110,19 @@ impl TestStorage {
         }
     }
 
+    fn now(&self) -> Instant {
+        self.line.as_ref().map_or_else(Instant::now, |line| line.now())
+    }
+
     fn is_there(&self, replica: ReplicaId, time: Duration) {
-        self.present.lock().unwrap().insert(replica, Instant::now() + time);
+        self.present.lock().unwrap().insert(replica, self.now() + time);
     }
 
     /// Writes off whoever has not been heard of.
     fn expire(&self) {
         let mut present = self.present.lock().unwrap();
-        for (replica, _) in present.extract_if(|_, until| *until <= Instant::now()) {
+        let now = self.now();
+        for (replica, _) in present.extract_if(|_, until| *until <= now) {
             self.memory.leave(replica).now_or_never().unwrap().unwrap();
         }
     }
@@ -102,6 +145,17 @@ impl TestStorage {
     ) -> BoxFuture<'a, Result<T, StorageError>> {
         Box::pin(async move {
             self.calls.lock().unwrap().push(name);
+            if let Some(line) = &self.line {
+                let mut under_way = UnderWay { operation: Some(operation), storage: self };
+                let arrived = line.there().await;
+                tracing::trace!(name, arrived = arrived.is_ok(), "storage");
+                let operation = under_way.operation.take().unwrap();
+                arrived?;
+                self.expire();
+                let done = operation.await;
+                line.back().await?;
+                return done;
+            }
             self.dice.dawdle(self.delay).await;
             if self.cut.load(Ordering::SeqCst) {
                 return Err(StorageError::Failed("nobody there".into()));
@@ -137,7 +191,14 @@ impl TaskStorage for TestStorage {
         push: Option<Box<PushConfigRow>>,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write("create", Box::pin(async move { self.memory.create(scope, id, events, push, replica).await }))
+        self.write(
+            "create",
+            Box::pin(async move {
+                let created = self.memory.create(scope, id, events.clone(), push, replica).await;
+                self.witness.created(id, replica, &events, created.is_ok());
+                created
+            }),
+        )
     }
 
     fn append<'a>(
@@ -148,7 +209,14 @@ impl TaskStorage for TestStorage {
         events: Vec<Event>,
         lease: Option<Lease>,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write("append", Box::pin(async move { self.memory.append(scope, id, expected, events, lease).await }))
+        self.write(
+            "append",
+            Box::pin(async move {
+                let appended = self.memory.append(scope, id, expected, events.clone(), lease).await;
+                self.witness.appended(id, &events, lease, appended.is_ok());
+                appended
+            }),
+        )
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
@@ -259,7 +327,13 @@ impl FleetStorage for TestStorage {
     }
 
     fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>> {
-        self.write("leave", Box::pin(async move { self.memory.leave(replica).await }))
+        self.write(
+            "leave",
+            Box::pin(async move {
+                self.present.lock().unwrap().remove(&replica);
+                self.memory.leave(replica).await
+            }),
+        )
     }
 
     fn take<'a>(
@@ -268,7 +342,17 @@ impl FleetStorage for TestStorage {
         id: TaskId,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Taken, StorageError>> {
-        self.write("take", Box::pin(async move { self.memory.take(scope, id, replica).await }))
+        self.write(
+            "take",
+            Box::pin(async move {
+                let taken = self.memory.take(scope, id, replica).await;
+                if let Ok(Taken::Lease { lease, .. }) = &taken {
+                    let present = self.present.lock().unwrap();
+                    self.witness.taken(id, *lease, |holder| present.contains_key(&holder));
+                }
+                taken
+            }),
+        )
     }
 
     fn release<'a>(
@@ -278,7 +362,14 @@ impl FleetStorage for TestStorage {
         lease: Lease,
         seen: Revision,
     ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        self.write("release", Box::pin(async move { self.memory.release(scope, id, lease, seen).await }))
+        self.write(
+            "release",
+            Box::pin(async move {
+                let released = self.memory.release(scope, id, lease, seen).await;
+                self.witness.released(id, lease, matches!(released, Ok(true)));
+                released
+            }),
+        )
     }
 
     fn orphans<'a>(

@@ -105,9 +105,13 @@ impl TaskRun {
             if log.state.is_terminal() {
                 return Ok(None);
             }
-            let Some((place, (message, _))) = log.queue.pop_front() else { return Ok(None) };
-            self.note_taken(&mut log, place);
+            let Some((place, (message, _))) = log.queue.front().cloned() else { return Ok(None) };
+            if !log.notes.iter().any(|note| note.kind == EventKind::Taken(place)) {
+                self.note_taken(&mut log, place);
+            }
+            // Only then it is out of the queue: a handler may stop waiting until here.
             self.resume_work(&mut log).await?;
+            log.queue.pop_front();
             Ok::<_, StorageError>(Some(message))
         };
         match taken.await {
