@@ -97,7 +97,7 @@ enum Cut {
     No,
     /// Operations fail.
     Refusing,
-    /// Operations wait.
+    /// Operations wait, and then fail.
     Hanging,
 }
 
@@ -120,17 +120,15 @@ impl Wire {
         } else if self.sim.dice.one_in(2) {
             self.sim.pause(20).await;
         }
-        loop {
-            let cut = *self.cut.lock().unwrap();
-            match cut {
-                Cut::No => break,
-                Cut::Refusing => return Err(StorageError::Failed("nobody there".into())),
-                // What arrives after its replica was lost is the storage's to refuse; of a creation
-                // it cannot tell, so it is not tried here.
-                Cut::Hanging => {
-                    self.sim.pause(40_000).await;
-                    return Err(StorageError::Failed("no answer".into()));
-                }
+        let cut = *self.cut.lock().unwrap();
+        match cut {
+            Cut::No => {}
+            Cut::Refusing => return Err(StorageError::Failed("nobody there".into())),
+            // What arrives after its replica was lost is the storage's to refuse; of a creation it
+            // cannot tell, so it is not tried here.
+            Cut::Hanging => {
+                self.sim.pause(40_000).await;
+                return Err(StorageError::Failed("no answer".into()));
             }
         }
         match self.chance(self.weather.failing) {
