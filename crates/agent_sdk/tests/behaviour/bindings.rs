@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
+use a2a_task_storage::SqliteStorage;
 use agent_sdk::{
     client::Client,
     client_builder,
@@ -15,6 +16,7 @@ use agent_sdk::{
     },
 };
 use futures::StreamExt;
+use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::agent::{Gates, agent};
@@ -22,6 +24,8 @@ use crate::agent::{Gates, agent};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Binding {
     InProcess,
+    /// In process, with tasks in a file.
+    Sqlite,
     JsonRpc,
     HttpJson,
     Grpc,
@@ -33,7 +37,7 @@ pub(crate) enum Binding {
 impl Binding {
     fn name(self) -> &'static str {
         match self {
-            Self::InProcess | Self::JsonRpc | Self::JsonRpcV03 => "JSONRPC",
+            Self::InProcess | Self::Sqlite | Self::JsonRpc | Self::JsonRpcV03 => "JSONRPC",
             Self::HttpJson | Self::HttpJsonV03 => "HTTP+JSON",
             Self::Grpc | Self::GrpcV03 => "GRPC",
         }
@@ -64,7 +68,7 @@ impl Binding {
 
     /// Whether the agent may have methods of its own.
     pub(crate) fn has_own_methods(self) -> bool {
-        matches!(self, Self::InProcess | Self::JsonRpc | Self::JsonRpcV03)
+        matches!(self, Self::InProcess | Self::Sqlite | Self::JsonRpc | Self::JsonRpcV03)
     }
 
     /// Whether the public card is the answer where there is no extended one: no other operation of
@@ -92,6 +96,8 @@ pub(crate) struct World {
     server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     client: Option<Client>,
     ids: AtomicU32,
+    /// Where the file is.
+    _directory: Option<TempDir>,
 }
 
 /// How a caller reaches the agent: through which tenant's interface, with what credentials.
@@ -134,12 +140,16 @@ impl World {
 
     pub(crate) async fn with(binding: Binding, change: impl FnOnce(Agent) -> Agent) -> Self {
         let gates = Gates::default();
-        let agent = change(agent(&gates));
+        let mut agent = change(agent(&gates));
         let ids = AtomicU32::new(0);
-        if binding == Binding::InProcess {
+        if matches!(binding, Binding::InProcess | Binding::Sqlite) {
+            let directory = (binding == Binding::Sqlite).then(|| tempfile::tempdir().unwrap());
+            if let Some(directory) = &directory {
+                agent = agent.storage(SqliteStorage::open(directory.path().join("tasks.db")).unwrap());
+            }
             let host = agent_sdk::host(tokio::runtime::Handle::current());
             let (service, _) = agent.in_process(host).unwrap();
-            return Self { binding, gates, service, server: None, client: None, ids };
+            return Self { binding, gates, service, server: None, client: None, ids, _directory: directory };
         }
         let serving = agent.bind("127.0.0.1:0").await.unwrap();
         let url = serving.url();
@@ -163,6 +173,7 @@ impl World {
             server: Some((stop, server)),
             client: Some(client),
             ids,
+            _directory: None,
         }
     }
 

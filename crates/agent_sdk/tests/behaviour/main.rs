@@ -30,6 +30,7 @@ macro_rules! over_all_bindings {
     };
     (@each $condition:tt $scenarios:tt) => {
         mod in_process { $crate::over_all_bindings!(@tests InProcess $condition $scenarios); }
+        mod sqlite { $crate::over_all_bindings!(@tests Sqlite $condition $scenarios); }
         mod json_rpc { $crate::over_all_bindings!(@tests JsonRpc $condition $scenarios); }
         mod http_json { $crate::over_all_bindings!(@tests HttpJson $condition $scenarios); }
         mod grpc { $crate::over_all_bindings!(@tests Grpc $condition $scenarios); }
