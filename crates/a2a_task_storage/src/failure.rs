@@ -14,6 +14,10 @@ pub enum SqlFailureKind {
     ReadOnly,
     /// Another process has it.
     InUse,
+    /// It is not there.
+    Missing,
+    /// It was written by an earlier version of this program, and cannot be read as it is.
+    Older,
     /// It was written by a later version of this program.
     Newer,
     /// It is not what this program writes: of another program, or damaged.
@@ -49,19 +53,18 @@ impl SqlFailure {
 
     /// The same to tell several of: without its cause, which is in its text.
     pub(crate) fn copy(error: &StorageError) -> StorageError {
-        match error {
-            StorageError::Failed(cause) => {
-                let kind = Self::kind_of(error).unwrap_or(SqlFailureKind::Other);
-                let source = cause.source().map(|source| format!(" ({source})")).unwrap_or_default();
-                Self::new(kind, format!("{cause}{source}")).into()
-            }
-            other => Self::new(SqlFailureKind::Other, other.to_string()).into(),
-        }
+        Self::new(Self::kind_of(error).unwrap_or(SqlFailureKind::Other), Self::text_of(error)).into()
     }
 
     /// A row that cannot be as this program wrote it.
     pub(crate) fn damaged(what: impl fmt::Display) -> StorageError {
         Self::new(SqlFailureKind::Damaged, format!("the stored data is damaged: {what}")).into()
+    }
+
+    /// What an error of a storage says, with the cause that only its source names.
+    pub(crate) fn text_of(error: &StorageError) -> String {
+        let StorageError::Failed(cause) = error else { return error.to_string() };
+        cause.source().map_or_else(|| cause.to_string(), |source| format!("{cause} ({source})"))
     }
 
     /// What is the matter.

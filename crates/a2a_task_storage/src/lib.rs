@@ -6,8 +6,13 @@
 //! databases understand; `sqlite` and `postgres` hold what differs: connections, transactions and the
 //! schema.
 //!
+//! [`StoreAdmin`] is for whoever looks after a storage: all tasks of all scopes, what is damaged, and
+//! [`archive`], storages as lines of JSON.
+//!
 //! Out of scope: what a task is (the domain folds it) and who runs it (the engine decides).
 
+mod admin;
+pub mod archive;
 mod failure;
 #[cfg(feature = "nats")]
 mod nats;
@@ -20,6 +25,7 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 mod wakes;
 
+pub use admin::{Checked, ClaimRecord, Finding, History, Prune, StoreAdmin, StoredTask, TaskRecord};
 pub use failure::{SqlFailure, SqlFailureKind};
 #[cfg(feature = "nats")]
 pub use nats::{NatsBus, NatsOptions};

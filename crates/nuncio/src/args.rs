@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{error::Failure, parts::PartArgs, settings};
+use crate::{commands::StoreCommand, error::Failure, parts::PartArgs, settings};
 
 const ABOUT_DEFAULTS: &str = "\
 Options may also be set by the environment variable A2ACLI_<OPTION>, or by a line of that form in
@@ -62,6 +62,9 @@ pub(crate) enum Command {
     Proxy(ProxyArgs),
     /// Send a message to start or continue an interaction
     Send(SendArgs),
+    /// Look after the storage of agents, without a server
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Tasks
     #[command(subcommand)]
     Task(TaskCommand),
@@ -74,11 +77,17 @@ impl Command {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let secrets = match self {
             Self::Task(TaskCommand::PushConfig(PushConfigCommand::Create(args))) => [&args.token, &args.authorization],
+            Self::Store(command) => [command.secret(), &None],
             Self::Webhook(args) => [&args.token, &None],
             Self::DemoServer(args) => [&args.database_url, &args.nats_url],
             _ => [&None, &None],
         };
         secrets.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether the result is written line by line, in JSON one document each.
+    pub(crate) fn writes_lines(&self) -> bool {
+        matches!(self, Self::Store(command) if command.writes_lines())
     }
 
     /// Whether the command serves, and is not a call: it ends in an order of its own.
@@ -324,7 +333,7 @@ pub(crate) struct TaskListArgs {
     pub(crate) include_artifacts: bool,
 }
 
-fn task_state(text: &str) -> Result<a2a_protocol_core::TaskState, String> {
+pub(crate) fn task_state(text: &str) -> Result<a2a_protocol_core::TaskState, String> {
     let name = text.to_ascii_uppercase().replace('-', "_");
     let name = if name.starts_with("TASK_STATE_") { name } else { format!("TASK_STATE_{name}") };
     let state = a2a_protocol_core::TaskState::from_name(&name);
@@ -442,6 +451,13 @@ mod tests {
             "completion bash",
             "config show",
             "proxy --to http://h --serve 127.0.0.1:0 --public-url https://p --transport GRPC",
+            "store list --data d --state working --context c --agent a -o json",
+            "store log --data d 00000000-0000-4000-8000-000000000000",
+            "store export --data d 00000000-0000-4000-8000-000000000000 --push-configs",
+            "store import --data d - --skip-existing",
+            "store prune --data d --ended-before 30d --dry-run",
+            "store prune --data d --keep 0",
+            "store verify --database-url postgres://user:password@host/tasks",
             "task list --status input-required --page-size 5 --page-token t",
             "task subscribe id --stream",
             "task cancel id",

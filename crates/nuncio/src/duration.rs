@@ -1,4 +1,4 @@
-//! Lengths of time as people write them: `2s`, `500ms`, `1m30s`, `1.5h`; a bare number is seconds.
+//! Lengths of time as people write them: `2s`, `500ms`, `1m30s`, `1.5h`, `30d`; a bare number is seconds.
 
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             "s" => 1.0,
             "m" => 60.0,
             "h" => 3600.0,
+            "d" => 86_400.0,
             // Only the whole text can be a bare number: `1m30` is more likely a slip.
             "" if number.len() == text.trim().len() => 1.0,
             _ => return Err(wrong()),
@@ -55,6 +56,7 @@ mod tests {
             ("500ms", 500),
             ("1m30s", 90_000),
             ("1.5h", 5_400_000),
+            ("1d", 86_400_000),
             ("10", 10_000),
             ("0.25", 250),
             (" 3s ", 3_000),

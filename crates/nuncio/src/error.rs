@@ -20,6 +20,10 @@ pub(crate) enum Code {
     CredentialsMissing,
     /// The agent refuses the credentials.
     AuthFailed,
+    /// A storage that cannot be used, or what is to be stored in it.
+    Store,
+    /// A storage that is damaged.
+    StoreDamaged,
     /// `--timeout` is over.
     Timeout,
     /// Anything else on our side.
@@ -45,6 +49,8 @@ impl Code {
             Self::Unreachable => "A2ACLI_ERR_UNREACHABLE",
             Self::CredentialsMissing => "A2ACLI_ERR_CREDENTIALS_MISSING",
             Self::AuthFailed => "A2ACLI_ERR_AUTH_FAILED",
+            Self::Store => "NUNCIO_ERR_STORE",
+            Self::StoreDamaged => "NUNCIO_ERR_STORE_DAMAGED",
             Self::Timeout => "A2ACLI_ERR_TIMEOUT",
             Self::Internal => "A2ACLI_ERR_INTERNAL",
             Self::Interrupted => "NUNCIO_ERR_INTERRUPTED",
@@ -66,7 +72,13 @@ impl Code {
     pub(crate) fn exit(self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::CardInvalid | Self::CardUnverifiable | Self::Internal | Self::Agent | Self::Protocol(_) => 1,
+            Self::CardInvalid
+            | Self::CardUnverifiable
+            | Self::Store
+            | Self::StoreDamaged
+            | Self::Internal
+            | Self::Agent
+            | Self::Protocol(_) => 1,
             Self::Usage => 2,
             Self::CardNotFound | Self::Unreachable => 3,
             Self::CredentialsMissing | Self::AuthFailed => 4,
@@ -150,6 +162,8 @@ mod tests {
             (Code::Unreachable, "A2ACLI_ERR_UNREACHABLE", 3),
             (Code::CredentialsMissing, "A2ACLI_ERR_CREDENTIALS_MISSING", 4),
             (Code::AuthFailed, "A2ACLI_ERR_AUTH_FAILED", 4),
+            (Code::Store, "NUNCIO_ERR_STORE", 1),
+            (Code::StoreDamaged, "NUNCIO_ERR_STORE_DAMAGED", 1),
             (Code::Timeout, "A2ACLI_ERR_TIMEOUT", 5),
             (Code::Internal, "A2ACLI_ERR_INTERNAL", 1),
             (Code::Protocol(ErrorKind::TaskNotCancelable), "TaskNotCancelableError", 1),

@@ -61,7 +61,8 @@ fn run(arguments: &[OsString]) -> u8 {
 
     // Whatever is wrong with the rest, errors take the form that was asked for.
     let format = known.value("output").and_then(Format::parse).unwrap_or_default();
-    let stream = known.value("stream").is_some_and(|value| value == "true");
+    let lines = parsed.as_ref().is_ok_and(|(cli, _)| cli.command.writes_lines());
+    let stream = lines || known.value("stream").is_some_and(|value| value == "true");
     let mut secrets = Secrets::default();
     for name in ["bearer", "api-key"] {
         known.values(name).iter().for_each(|value| secrets.credential(value));

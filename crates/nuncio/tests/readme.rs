@@ -115,6 +115,20 @@ fn a_signed_push_notification_is_received_as_printed() {
 }
 
 #[test]
+fn a_store_is_looked_after_as_printed() {
+    let place = std::env::temp_dir().join(format!("nuncio-readme-store-{}", std::process::id()));
+    let data = place.join("tasks");
+    let server = Server::run(&["demo-server", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    run("nuncio send -a localhost:3000 \"task hello\"", &server.1);
+    let printed = run_in(&place, block_with("nuncio store"), &server.1);
+    std::fs::remove_dir_all(&place).unwrap();
+    let lines: Vec<_> = printed.lines().collect();
+    for line in ["Tasks: 0", "Tasks: 1", "Pruned: 0", "Findings: 0"] {
+        assert!(lines.contains(&line), "{line} in {printed}");
+    }
+}
+
+#[test]
 fn the_proxy_works_as_printed() {
     let server = Server::start();
     let line = block_with("nuncio proxy").lines().next().unwrap().split(" #").next().unwrap();

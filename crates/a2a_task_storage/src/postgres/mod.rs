@@ -46,6 +46,7 @@ struct Inner {
     pool: Arc<Pool>,
     folds: Folds,
     options: PostgresOptions,
+    is_read_only: bool,
     writes: AtomicU64,
     commits: AtomicU64,
 }
@@ -57,14 +58,31 @@ impl SqlStorage<Postgres> {
     /// [`SqlFailure`]: `Unreachable` when the server does not answer, `Newer` when a later version of
     /// this program has the schema, `Other` when the URL is wrong or the user may not in.
     pub async fn open(options: PostgresOptions) -> Result<Self, StorageError> {
+        Self::connect(options, true).await
+    }
+
+    /// Connects only to read: nothing is made, and whatever would change something fails.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`SqlFailure`]: `Missing` when no tasks were ever stored there,
+    /// `Older` when the schema is of an earlier version.
+    pub async fn open_to_read(options: PostgresOptions) -> Result<Self, StorageError> {
+        Self::connect(options, false).await
+    }
+
+    async fn connect(options: PostgresOptions, writes: bool) -> Result<Self, StorageError> {
         let target = Target::new(&options)?;
         let pool = Pool::new(target, options.connections);
         let folds = Folds::new(options.cache_bytes);
         {
             let connection = pool.get(Instant::now() + options.patience).await?;
-            schema::migrate(&connection, &pool.target).await?;
+            match writes {
+                true => schema::migrate(&connection, &pool.target).await?,
+                false => schema::check(&connection, &pool.target).await?,
+            }
         }
-        let inner = Inner { pool, folds, options, writes: AtomicU64::new(0), commits: AtomicU64::new(0) };
+        let (is_read_only, writes, commits) = (!writes, AtomicU64::new(0), AtomicU64::new(0));
+        let inner = Inner { pool, folds, options, is_read_only, writes, commits };
         Ok(Self::over(Postgres { inner: Arc::new(inner) }))
     }
 
@@ -82,6 +100,10 @@ impl SqlStorage<Postgres> {
 impl Backend for Postgres {
     async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
         let inner = self.inner.clone();
+        if inner.is_read_only {
+            let message = format!("{} was opened only to be read", self.place());
+            return Err(SqlFailure::new(SqlFailureKind::ReadOnly, message).into());
+        }
         // On a task of its own, so that whoever stops waiting leaves nothing half done.
         let done = tokio::spawn(async move { inner.write(&operation).await }).await;
         done.unwrap_or_else(|_| Err(SqlFailure::new(SqlFailureKind::Other, "the storage has stopped").into()))

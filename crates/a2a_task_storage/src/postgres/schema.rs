@@ -16,6 +16,22 @@ use crate::{
 
 const STEPS: &[&str] = &[include_str!("v1.sql")];
 
+/// Whether what is there is of this version, without changing it.
+pub(super) async fn check(db: &PgConnection, target: &Target) -> Result<(), StorageError> {
+    let (found, known, place) = (version(db, target, STEPS.len()).await?, STEPS.len(), target.place());
+    if found == 0 {
+        return Err(SqlFailure::new(SqlFailureKind::Missing, format!("{place} holds no tasks")).into());
+    }
+    if found < known {
+        let message = format!(
+            "{place} was written by an earlier version of this program (schema {found}, this one is {known}): \
+             open it once for writing, which brings it to this version"
+        );
+        return Err(SqlFailure::new(SqlFailureKind::Older, message).into());
+    }
+    Ok(())
+}
+
 pub(super) async fn migrate(db: &PgConnection, target: &Target) -> Result<(), StorageError> {
     db.batch("BEGIN").await?;
     let result = steps(db, target, STEPS).await;
@@ -23,25 +39,15 @@ pub(super) async fn migrate(db: &PgConnection, target: &Target) -> Result<(), St
     result
 }
 
-async fn steps(db: &PgConnection, target: &Target, steps: &[&str]) -> Result<(), StorageError> {
-    // Released with the transaction.
-    const LOCK: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('nuncio schema ' || ?1, 0))) x";
-    const HAS_SCHEMA: &str = "SELECT 1 FROM pg_namespace WHERE nspname = ?1 || ''";
+/// The version of the schema that is there, of which so many are known; 0 is none.
+async fn version(db: &PgConnection, target: &Target, known: usize) -> Result<usize, StorageError> {
     const HAS_TABLES: &str = "SELECT 1 WHERE to_regclass('meta') IS NOT NULL";
     const VERSION: &str = "SELECT value FROM meta WHERE key = 'schema'";
-    const NOTE: &str = "INSERT INTO meta (key, value) VALUES ('schema', ?1) \
-        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    let schema = Value::Text(&target.schema);
-    db.query(LOCK, &[schema]).await?;
-    if db.query(HAS_SCHEMA, &[schema]).await?.is_empty() {
-        db.batch(&format!("CREATE SCHEMA {}", quoted(&target.schema))).await?;
-    }
     let found = match db.query(HAS_TABLES, &[]).await?.is_empty() {
         true => Vec::new(),
         false => db.query(VERSION, &[]).await?,
     };
     let version = found.first().map(|row| row.text(0)).transpose()?.unwrap_or("0");
-    let known = steps.len();
     let version: usize = version.parse().map_err(|_| SqlFailure::damaged("the version of the schema is no number"))?;
     if version > known {
         let place = target.place();
@@ -51,6 +57,22 @@ async fn steps(db: &PgConnection, target: &Target, steps: &[&str]) -> Result<(),
         );
         return Err(SqlFailure::new(SqlFailureKind::Newer, message).into());
     }
+    Ok(version)
+}
+
+async fn steps(db: &PgConnection, target: &Target, steps: &[&str]) -> Result<(), StorageError> {
+    // Released with the transaction.
+    const LOCK: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('nuncio schema ' || ?1, 0))) x";
+    const HAS_SCHEMA: &str = "SELECT 1 FROM pg_namespace WHERE nspname = ?1 || ''";
+    const NOTE: &str = "INSERT INTO meta (key, value) VALUES ('schema', ?1) \
+        ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    let schema = Value::Text(&target.schema);
+    db.query(LOCK, &[schema]).await?;
+    if db.query(HAS_SCHEMA, &[schema]).await?.is_empty() {
+        db.batch(&format!("CREATE SCHEMA {}", quoted(&target.schema))).await?;
+    }
+    let known = steps.len();
+    let version = version(db, target, known).await?;
     if version < known {
         for step in steps.iter().skip(version) {
             db.batch(step).await?;

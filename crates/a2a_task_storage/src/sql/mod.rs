@@ -1,5 +1,6 @@
 //! The operations of a storage, written once for both databases.
 
+mod admin;
 mod claims;
 mod counts;
 mod folds;

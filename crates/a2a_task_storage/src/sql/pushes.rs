@@ -41,7 +41,7 @@ pub(super) async fn store<C: Connection>(
 }
 
 /// A row of `config, version, created, cursor, failed_at, failure`.
-fn of_row(row: &Row) -> Result<PushConfigRow, StorageError> {
+pub(super) fn of_row(row: &Row) -> Result<PushConfigRow, StorageError> {
     let version = ProtocolVersion::parse(row.text(1)?)
         .ok_or_else(|| SqlFailure::damaged("a push configuration is of an unknown version"))?;
     let failure = match row.is_null(4) {

@@ -13,9 +13,9 @@ use super::{
 };
 
 /// So many tasks, claims and events a piece has at most, so that nobody waits for it for long.
-const TASKS: u64 = 64;
+pub(super) const TASKS: u64 = 64;
 const CLAIMS: u64 = 1024;
-const EVENTS: u64 = 4096;
+pub(super) const EVENTS: u64 = 4096;
 
 /// Forgets a piece; the output is whether there may be more.
 pub(super) struct Sweep {
@@ -23,7 +23,7 @@ pub(super) struct Sweep {
 }
 
 /// A task that has ended.
-struct Ended {
+pub(super) struct Ended {
     n: i64,
     id: TaskId,
     scope: i64,
@@ -39,9 +39,10 @@ macro_rules! ended {
         concat!("SELECT t.n, t.id, t.scope, t.context, t.state, t.dropped, t.revision FROM tasks t WHERE ", $filter)
     };
 }
+pub(super) use ended;
 
 impl Ended {
-    fn of_row(row: &Row) -> Result<Self, StorageError> {
+    pub(super) fn of_row(row: &Row) -> Result<Self, StorageError> {
         Ok(Self {
             n: row.int(0)?,
             id: row.task_id(1)?,
@@ -54,7 +55,7 @@ impl Ended {
     }
 
     /// Drops of the log what the budget allows; whether all of it is gone.
-    async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
+    pub(super) async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
         const LOG: &str = "DELETE FROM events WHERE task = ?1 AND seq <= ?2";
         const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1 AND revision < ?2";
         const PART: &str = "UPDATE tasks SET dropped = ?2 WHERE n = ?1";
@@ -72,7 +73,7 @@ impl Ended {
         Ok(true)
     }
 
-    async fn forget<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
+    pub(super) async fn forget<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
         const PUSHES: &str = "DELETE FROM push_configs WHERE task = ?1";
         const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1";
         const TASK: &str = "DELETE FROM tasks WHERE n = ?1";

@@ -16,13 +16,13 @@ use super::{
 use crate::SqlFailure;
 
 /// Events and what is stored of them.
-struct Batch {
-    events: Vec<Event>,
-    bodies: Vec<String>,
+pub(super) struct Batch {
+    pub(super) events: Vec<Event>,
+    pub(super) bodies: Vec<String>,
 }
 
 impl Batch {
-    fn new(events: Vec<Event>) -> Result<Self, StorageError> {
+    pub(super) fn new(events: Vec<Event>) -> Result<Self, StorageError> {
         let bodies = events.iter().map(json).collect::<Result<_, _>>()?;
         Ok(Self { events, bodies })
     }
@@ -32,7 +32,12 @@ impl Batch {
     }
 
     /// Stores the events after a revision.
-    async fn insert<C: Connection>(&self, tx: &Tx<'_, C>, n: i64, after: Revision) -> Result<(), StorageError> {
+    pub(super) async fn insert<C: Connection>(
+        &self,
+        tx: &Tx<'_, C>,
+        n: i64,
+        after: Revision,
+    ) -> Result<(), StorageError> {
         const INSERT: &str = "INSERT INTO events (task, seq, body) VALUES (?1, ?2, ?3)";
         try_join_all((after + 1..).zip(&self.bodies).map(|(seq, body)| async move {
             tx.db.execute(INSERT, &[Value::Int(n), count(seq), Value::Text(body)]).await
@@ -65,11 +70,11 @@ pub(super) fn json(value: &impl serde::Serialize) -> Result<String, StorageError
 
 /// How much of a task is in its newest snapshot and in the events after that, as JSON.
 #[derive(Clone, Copy)]
-struct Size {
+pub(super) struct Size {
     /// The revision of the snapshot; 0 is none.
-    snapshot: Revision,
-    snapshot_bytes: u64,
-    tail_bytes: u64,
+    pub(super) snapshot: Revision,
+    pub(super) snapshot_bytes: u64,
+    pub(super) tail_bytes: u64,
 }
 
 impl Size {
@@ -85,7 +90,7 @@ impl Size {
     }
 
     /// The body of the snapshot to store now, if one is.
-    fn snapshot_now(&mut self, task: &Task, revision: Revision) -> Result<Option<String>, StorageError> {
+    pub(super) fn snapshot_now(&mut self, task: &Task, revision: Revision) -> Result<Option<String>, StorageError> {
         if !self.is_due(&task.status.state) {
             return Ok(None);
         }
@@ -99,25 +104,25 @@ impl Size {
     }
 }
 
-async fn store_snapshot<C: Connection>(
+pub(super) async fn store_snapshot<C: Connection>(
     tx: &Tx<'_, C>,
     n: i64,
     revision: Revision,
-    body: Option<String>,
+    body: Option<&str>,
 ) -> Result<(), StorageError> {
     const INSERT: &str = "INSERT INTO snapshots (task, revision, body) VALUES (?1, ?2, ?3)";
     if let Some(body) = body {
-        tx.db.execute(INSERT, &[Value::Int(n), count(revision), Value::Text(&body)]).await?;
+        tx.db.execute(INSERT, &[Value::Int(n), count(revision), Value::Text(body)]).await?;
     }
     Ok(())
 }
 
-fn status_time(task: &Task) -> Value<'static> {
+pub(super) fn status_time(task: &Task) -> Value<'static> {
     // A folded task has a status time.
     time(task.status.timestamp.unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
-fn number(state: &TaskState) -> Value<'static> {
+pub(super) fn number(state: &TaskState) -> Value<'static> {
     Value::Int(state.number().unwrap_or_default().into())
 }
 
@@ -190,7 +195,7 @@ impl Operation for Create {
         let counted = Counted { id: self.id, scope, context: &self.task.context_id };
         futures::try_join!(
             self.batch.insert(tx, n, 0),
-            store_snapshot(tx, n, revision, snapshot),
+            store_snapshot(tx, n, revision, snapshot.as_deref()),
             pushes::store(tx, self.id, self.push.as_deref()),
             counts::move_task(tx, &counted, None, Some(state)),
         )?;
@@ -356,7 +361,7 @@ impl Operation for Append {
         let counted = Counted { id: self.id, scope: stored.scope, context: &stored.context };
         futures::try_join!(
             self.batch.insert(tx, stored.n, stored.revision),
-            store_snapshot(tx, stored.n, revision, snapshot),
+            store_snapshot(tx, stored.n, revision, snapshot.as_deref()),
             update(
                 tx,
                 stored.n,

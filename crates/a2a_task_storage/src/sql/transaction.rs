@@ -19,6 +19,10 @@ pub(crate) trait Connection: Send + Sync {
     /// each other.
     const STRIPES: u64;
 
+    /// The statement by which the database checks its own files, if it has one: a row for each
+    /// finding, or one that says `ok`.
+    const CHECK: Option<&'static str> = None;
+
     /// Runs a statement that gives rows.
     fn query(
         &self,

@@ -32,8 +32,13 @@ pub(crate) fn count(number: impl TryInto<i64>) -> Value<'static> {
 
 /// A time: nanoseconds since 1970, which reach from 1677 to 2262. What is beyond counts as those.
 pub(crate) fn time(time: Timestamp) -> Value<'static> {
+    Value::Int(nanos(time))
+}
+
+/// A time as it is stored.
+pub(crate) fn nanos(time: Timestamp) -> i64 {
     let nanos = time.as_nanos();
-    Value::Int(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// A value that a row holds.

@@ -63,6 +63,8 @@ impl Connection for SqliteConnection {
     /// One transaction runs at a time.
     const STRIPES: u64 = 1;
 
+    const CHECK: Option<&'static str> = Some("PRAGMA integrity_check");
+
     async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
         self.with(|db| {
             let mut statement = db.prepare_cached(sql)?;

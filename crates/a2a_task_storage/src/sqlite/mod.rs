@@ -43,8 +43,8 @@ pub struct Sqlite {
     reads: Arc<Queue<ReadJob>>,
     writes: Arc<Queue<Box<dyn WriteJob>>>,
     threads: Vec<JoinHandle<()>>,
-    /// Held as long as the threads run.
-    lock: File,
+    /// Held as long as the threads run; not there when the file is only read.
+    lock: Option<File>,
 }
 
 impl SqlStorage<Sqlite> {
@@ -59,6 +59,16 @@ impl SqlStorage<Sqlite> {
         Sqlite::open(options.into()).map(Self::over)
     }
 
+    /// Opens a file that is there only to be read, also while another process uses it: that one is
+    /// neither waited for nor held up. Whatever would change something fails.
+    ///
+    /// # Errors
+    /// [`SqlFailure`]: `Missing` when there is no file, `Older` and `Newer` when it is of another
+    /// version, `Damaged` when it is not a file of ours.
+    pub fn open_to_read(options: impl Into<SqliteOptions>) -> Result<Self, StorageError> {
+        Sqlite::open_to_read(options.into()).map(Self::over)
+    }
+
     /// What it has done so far.
     pub fn metrics(&self) -> SqlMetrics {
         let shared = &self.backend.shared;
@@ -68,12 +78,44 @@ impl SqlStorage<Sqlite> {
 
 impl Sqlite {
     fn open(options: SqliteOptions) -> Result<Self, StorageError> {
-        let path: Arc<Path> = options.path.into();
+        let path: Arc<Path> = options.path.clone().into();
         let lock = lock_file(&path)?;
         let clock = Clock::start();
         let writer =
             SqliteConnection::open(&path, clock, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         prepare(&path, &writer, options.max_bytes)?;
+        let mut sqlite = Self::start_reading(path, &options, clock, Some(lock))?;
+        let (queue, shared) = (sqlite.writes.clone(), sqlite.shared.clone());
+        sqlite.start("nuncio-write", move || workers::write(&writer, &queue, &shared))?;
+        Ok(sqlite)
+    }
+
+    fn open_to_read(options: SqliteOptions) -> Result<Self, StorageError> {
+        let path: Arc<Path> = options.path.clone().into();
+        if !path.exists() {
+            let message = format!("{} is not there", path.display());
+            return Err(SqlFailure::new(SqlFailureKind::Missing, message).into());
+        }
+        let clock = Clock::start();
+        let db = SqliteConnection::open(&path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let version = version(&path, &db)?;
+        if version < schema::STEPS.len() {
+            let (known, path) = (schema::STEPS.len(), path.display());
+            let message = format!(
+                "{path} was written by an earlier version of this program (schema {version}, this one is {known}): \
+                 open it once for writing, which brings it to this version"
+            );
+            return Err(SqlFailure::new(SqlFailureKind::Older, message).into());
+        }
+        Self::start_reading(path, &options, clock, None)
+    }
+
+    fn start_reading(
+        path: Arc<Path>,
+        options: &SqliteOptions,
+        clock: Clock,
+        lock: Option<File>,
+    ) -> Result<Self, StorageError> {
         let shared = Arc::new(Shared {
             folds: Folds::new(options.cache_bytes),
             retention: options.retention,
@@ -87,8 +129,6 @@ impl Sqlite {
             let queue = sqlite.reads.clone();
             sqlite.start("nuncio-read", move || workers::read(&reader, &queue))?;
         }
-        let (queue, shared) = (sqlite.writes.clone(), sqlite.shared.clone());
-        sqlite.start("nuncio-write", move || workers::write(&writer, &queue, &shared))?;
         Ok(sqlite)
     }
 
@@ -108,12 +148,16 @@ impl Drop for Sqlite {
             let _ = thread.join();
         }
         // Closing it would not do: a process that is being started holds it too, for a moment.
-        let _ = self.lock.unlock();
+        let _ = self.lock.as_ref().map(File::unlock);
     }
 }
 
 impl Backend for Sqlite {
     async fn write<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
+        if self.lock.is_none() {
+            let message = format!("{} was opened only to be read", self.path.display());
+            return Err(SqlFailure::new(SqlFailureKind::ReadOnly, message).into());
+        }
         let (reply, result) = oneshot::channel();
         self.writes.push(Box::new(Write::new(operation, reply)));
         result.await.unwrap_or_else(|_| Err(workers::stopped()))
@@ -173,23 +217,28 @@ fn lock_file(path: &Path) -> Result<File, StorageError> {
     Ok(lock)
 }
 
-/// Makes a file ready to be used: looks what it is, and brings it to the newest schema.
-fn prepare(path: &Path, db: &SqliteConnection, max_bytes: Option<u64>) -> Result<(), StorageError> {
-    let version = match db.with(|db| schema::look(db))? {
-        Found::Ours(version) => version,
+/// The version of the schema that a file has; 0 is none.
+fn version(path: &Path, db: &SqliteConnection) -> Result<usize, StorageError> {
+    match db.with(|db| schema::look(db))? {
+        Found::Ours(version) => Ok(version),
         Found::Newer(version) => {
             let (known, path) = (schema::STEPS.len(), path.display());
             let message = format!(
                 "{path} was written by a later version of this program (schema {version}, this one knows up to {known}): \
                  use that version, or a copy of the file from before"
             );
-            return Err(SqlFailure::new(SqlFailureKind::Newer, message).into());
+            Err(SqlFailure::new(SqlFailureKind::Newer, message).into())
         }
         Found::Foreign => {
             let message = format!("{} is a database of another program: name another file", path.display());
-            return Err(SqlFailure::new(SqlFailureKind::Damaged, message).into());
+            Err(SqlFailure::new(SqlFailureKind::Damaged, message).into())
         }
-    };
+    }
+}
+
+/// Makes a file ready to be used: brings it to the newest schema.
+fn prepare(path: &Path, db: &SqliteConnection, max_bytes: Option<u64>) -> Result<(), StorageError> {
+    let version = version(path, db)?;
     db.with(|db| {
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         // Every commit waits for the disk.

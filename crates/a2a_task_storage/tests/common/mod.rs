@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses another part")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+pub(crate) mod admin;
 pub(crate) mod retention;
 
 use std::{sync::Arc, time::Duration};

@@ -6,6 +6,7 @@ mod config;
 mod proxy;
 mod push_config;
 mod send;
+mod store;
 mod task;
 mod webhook;
 
@@ -14,6 +15,8 @@ use crate::{
     args::{CardCommand, Command, ConfigCommand, PushConfigCommand, TaskCommand},
     error::Failure,
 };
+
+pub(crate) use store::StoreCommand;
 
 /// Runs a command.
 ///
@@ -30,6 +33,7 @@ pub(crate) async fn run(app: &App, command: &Command) -> Result<(), Failure> {
         Command::DemoServer(args) => crate::demo::serve(args).await,
         Command::Proxy(args) => proxy::run(app, args).await,
         Command::Send(args) => send::run(app, args).await,
+        Command::Store(command) => store::run(app, command).await,
         Command::Task(TaskCommand::Cancel(args)) => task::cancel(app, args).await,
         Command::Task(TaskCommand::Get(args)) => task::get(app, args).await,
         Command::Task(TaskCommand::List(args)) => task::list(app, args).await,

@@ -12,6 +12,7 @@ mod proxy;
 mod push_config;
 mod send;
 mod signing;
+mod store;
 mod support;
 mod surface;
 mod task;

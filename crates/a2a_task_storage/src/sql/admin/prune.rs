@@ -1,0 +1,60 @@
+//! Forgetting tasks because somebody says so.
+
+use a2a_app_ports::StorageError;
+
+use crate::{
+    Prune,
+    sql::{
+        sweep::{EVENTS, Ended, TASKS, ended},
+        transaction::{Connection, Operation, Tx},
+        values::{Value, count, time},
+    },
+};
+
+/// Counts what would be forgotten.
+pub(super) struct HowMany(pub(super) Prune);
+
+impl Operation for HowMany {
+    type Output = u64;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<u64, StorageError> {
+        const BEFORE: &str = "SELECT count(*) FROM tasks WHERE ended < ?1";
+        const ALL: &str = "SELECT count(*) FROM tasks WHERE ended IS NOT NULL";
+        let (rows, keep) = match self.0 {
+            Prune::EndedBefore(when) => (tx.db.query(BEFORE, &[time(when)]).await?, 0),
+            Prune::Keep(keep) => (tx.db.query(ALL, &[]).await?, keep),
+        };
+        rows.first().map_or(Ok(0), |row| row.number(0)).map(|ended| ended.saturating_sub(keep))
+    }
+}
+
+/// Forgets a piece.
+pub(super) struct Forget(pub(super) Prune);
+
+impl Operation for Forget {
+    type Output = (u64, bool);
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(u64, bool), StorageError> {
+        // Beside a sweep it would forget more than it is to.
+        const TURN: &str = "SELECT value FROM meta WHERE key = ?1 /*pg FOR UPDATE*/";
+        const BEFORE: &str = ended!("t.ended < ?1 ORDER BY t.ended LIMIT ?2 /*pg FOR UPDATE OF t*/");
+        const OLDEST: &str = ended!("t.ended IS NOT NULL ORDER BY t.ended LIMIT ?1 /*pg FOR UPDATE OF t*/");
+        tx.db.query(TURN, &[Value::Text("sweep")]).await?;
+        let all = HowMany(self.0).run(tx).await?;
+        let piece = count(all.min(TASKS));
+        let rows = match self.0 {
+            Prune::EndedBefore(when) => tx.db.query(BEFORE, &[time(when), piece]).await?,
+            Prune::Keep(_) => tx.db.query(OLDEST, &[piece]).await?,
+        };
+        let (mut forgotten, mut budget) = (0, EVENTS);
+        for row in &rows {
+            let task = Ended::of_row(row)?;
+            if !task.drop_log(tx, &mut budget).await? {
+                return Ok((forgotten, true));
+            }
+            task.forget(tx).await?;
+            forgotten += 1;
+        }
+        Ok((forgotten, all > forgotten))
+    }
+}

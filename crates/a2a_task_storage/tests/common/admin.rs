@@ -1,0 +1,102 @@
+//! What every SQL storage has to do for whoever looks after it.
+
+use std::sync::Arc;
+
+use a2a_app_ports::{Claim, Lease, ListQuery, PushConfigKey, PushFailure, Scope, Storage};
+use a2a_protocol_core::{Message, TaskState};
+use a2a_task_storage::{
+    Finding, StoreAdmin,
+    archive::{Content, Reader, Writer},
+};
+
+use super::{LONG, REPLICA, at, chunk, created, id, push, run_to_end, scope, status, sweep_all};
+
+pub(crate) fn all() -> ListQuery {
+    ListQuery { limit: 100, ..ListQuery::default() }
+}
+
+/// Tasks of every kind: 1 has ended long ago, 2 is run and long, 3 waits for its caller, 4 has just
+/// ended, 5 is of another scope and nobody has it.
+pub(crate) async fn fill(storage: &impl Storage) {
+    storage.join(REPLICA, LONG).await.unwrap();
+    run_to_end(storage, 1, 10).await;
+    sweep_all(storage, 70_000).await;
+    storage.create(&scope(), id(2), vec![created(20)], Some(Box::new(push("hook"))), REPLICA).await.unwrap();
+    for number in 1..60 {
+        let text = format!("chunk {number} ").repeat(30);
+        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], None).await.unwrap();
+    }
+    storage.create(&scope(), id(3), vec![created(30)], None, REPLICA).await.unwrap();
+    let asks = vec![status(31, TaskState::Working), status(32, TaskState::InputRequired)];
+    storage.append(&scope(), id(3), 1, asks, None).await.unwrap();
+    assert!(storage.release(&scope(), id(3), Lease::first(REPLICA), 3).await.unwrap());
+    run_to_end(storage, 4, 60_000).await;
+    let other = push("gave up");
+    storage.put_push_config(&scope(), id(4), other.clone(), 9).await.unwrap();
+    let key = PushConfigKey { scope: scope(), task: id(4), id: "gave up".into() };
+    let failure = PushFailure { time: at(60_001), reason: "410 Gone".to_owned() };
+    storage.fail_push(&key, other.created, failure).await.unwrap();
+    let elsewhere = Scope { tenant: Some("tenant".into()), ..scope() };
+    storage.create(&elsewhere, id(5), vec![created(50)], None, REPLICA).await.unwrap();
+    assert!(storage.release(&elsewhere, id(5), Lease::first(REPLICA), 1).await.unwrap());
+    storage.append(&elsewhere, id(5), 1, vec![chunk(51, "said", false)], None).await.unwrap();
+    for (name, number) in [("one", 2), ("two", 9)] {
+        let (now, expires) = (at(0), at(99_000));
+        let claim =
+            Claim { message_id: name.into(), digest: [7; 32], task: id(number), replica: REPLICA, now, expires };
+        storage.claim(&scope(), claim).await.unwrap();
+    }
+    let answer = Some(Arc::new(Message::user("answer", "No.")));
+    storage.settle(&scope(), "two", id(9), answer).await.unwrap();
+}
+
+pub(crate) async fn export(storage: &impl StoreAdmin) -> Vec<String> {
+    let mut writer = Writer::new(true);
+    let mut lines = vec![writer.header().unwrap()];
+    let mut after = 0;
+    loop {
+        let page = storage.tasks(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.place;
+        for task in page {
+            let record = storage.record(task.id).await.unwrap().unwrap();
+            assert_eq!(record.task, task);
+            lines.extend(writer.task(&record).unwrap());
+        }
+    }
+    let mut last = None;
+    while let Some(claim) = storage.claims(last.as_ref(), 1).await.unwrap().pop() {
+        lines.push(writer.claim(&claim).unwrap());
+        last = Some(claim);
+    }
+    lines.push(writer.end().unwrap());
+    lines
+}
+
+/// How many were stored.
+pub(crate) async fn import(storage: &impl StoreAdmin, lines: &[String]) -> usize {
+    let mut reader = Reader::new();
+    let mut stored = 0;
+    for line in lines {
+        for item in reader.line(line).unwrap() {
+            let is_new = match item.content {
+                Content::Task(record) => storage.import_task(*record).await.unwrap(),
+                Content::Claim(claim) => storage.import_claim(claim).await.unwrap(),
+            };
+            stored += usize::from(is_new);
+        }
+    }
+    reader.end().unwrap();
+    stored
+}
+
+pub(crate) async fn verify(storage: &impl StoreAdmin) -> Vec<Finding> {
+    let mut findings = storage.check_rest().await.unwrap();
+    let mut after = Some(0);
+    while let Some(place) = after {
+        let mut checked = storage.check_tasks(place, 2).await.unwrap();
+        findings.append(&mut checked.findings);
+        after = checked.next;
+    }
+    findings
+}

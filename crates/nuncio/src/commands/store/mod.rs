@@ -1,0 +1,71 @@
+//! `store`: looks after a storage, without a server.
+//!
+//! Reading it goes beside a server that uses it; changing a file does not.
+
+mod args;
+mod export;
+mod import;
+mod list;
+mod log;
+mod place;
+mod prune;
+mod verify;
+
+use a2a_app_ports::{StorageError, TaskId};
+use a2a_protocol_core::ErrorKind;
+use a2a_task_storage::{SqlFailure, SqlFailureKind};
+
+use crate::{
+    app::App,
+    error::{Code, Failure},
+};
+pub(crate) use args::StoreCommand;
+
+/// So many tasks are read at once.
+const PAGE: usize = 256;
+
+/// Runs a command on a storage.
+pub(super) async fn run(app: &App, command: &StoreCommand) -> Result<(), Failure> {
+    match command {
+        StoreCommand::Export(args) => export::run(app, args).await,
+        StoreCommand::Import(args) => import::run(app, args).await,
+        StoreCommand::List(args) => list::run(app, args).await,
+        StoreCommand::Log(args) => log::run(app, args).await,
+        StoreCommand::Prune(args) => prune::run(app, args).await,
+        StoreCommand::Verify(args) => verify::run(app, args).await,
+    }
+}
+
+/// A failure of the storage.
+fn failed(error: &StorageError) -> Failure {
+    let message = match error {
+        StorageError::Failed(cause) => match cause.source() {
+            Some(source) => format!("{cause} ({source})"),
+            None => cause.to_string(),
+        },
+        other => other.to_string(),
+    };
+    match SqlFailure::kind_of(error) {
+        Some(SqlFailureKind::Damaged) => {
+            Failure::new(Code::StoreDamaged, message).hint("`nuncio store verify` says all that is damaged")
+        }
+        Some(SqlFailureKind::InUse) => Failure::new(Code::Store, message)
+            .hint("list, log, export, verify and prune --dry-run need not have the file for themselves"),
+        Some(SqlFailureKind::Older) => Failure::new(Code::Store, message)
+            .hint("a server that is started on it brings it to this version, and so does `nuncio store import`"),
+        Some(SqlFailureKind::Missing) => Failure::new(Code::Store, message)
+            .hint("name the place that the server was given by --data or --database-url"),
+        Some(SqlFailureKind::Unreachable) => Failure::new(Code::Unreachable, message),
+        _ => Failure::new(Code::Store, message),
+    }
+}
+
+fn no_such_task(id: TaskId) -> Failure {
+    Failure::new(Code::Protocol(ErrorKind::TaskNotFound), format!("there is no task {id}"))
+        .hint("`nuncio store list` lists all there are")
+}
+
+/// What cannot be written as JSON.
+fn unwritable(error: serde_json::Error) -> Failure {
+    Failure::new(Code::Internal, format!("a record cannot be written as JSON: {error}"))
+}
