@@ -304,7 +304,8 @@ fn a_database_that_does_not_answer_is_named_without_its_password() {
     let port = taken.local_addr().unwrap().port();
     drop(taken);
     let url = format!("postgres://user:s3cret@127.0.0.1:{port}/tasks");
-    let run = Nuncio::new().run(&["store", "list", "--database-url", &url, "-o", "json", "--debug"]).exits(3);
+    let nuncio = Nuncio::new().env("A2ACLI_DATABASE_URL", &url);
+    let run = nuncio.run(&["store", "list", "-o", "json", "--debug"]).exits(3);
     assert_eq!(run.error_code(), "A2ACLI_ERR_UNREACHABLE");
     let says = format!("{}{}", run.stdout, run.stderr);
     assert!(says.contains(&format!("127.0.0.1:{port}")) && !says.contains("s3cret"), "{says}");

@@ -62,8 +62,9 @@ pub(crate) struct PlaceArgs {
     /// Reading goes beside a server that runs. `import` and `prune` need the file for themselves.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The PostgreSQL database where servers keep their tasks; they may be running
-    #[arg(long, value_name = "URL")]
+    /// The PostgreSQL database where servers keep their tasks, which may be running
+    /// [env: A2ACLI_DATABASE_URL]
+    #[arg(long, value_name = "URL", env = "A2ACLI_DATABASE_URL", hide_env = true)]
     database_url: Option<String>,
 }
 
