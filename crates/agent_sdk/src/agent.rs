@@ -301,8 +301,8 @@ impl Agent {
     /// skill says that they [may be](Skill::rerunnable), or else fail and say why.
     ///
     /// For how long tasks are kept that have ended, and how large the file may grow, the options of the
-    /// storage say: `SqliteOptions` and its `Retention`. How long leases last and how often a task is
-    /// run again, [`EngineOptions`].
+    /// storage say: `SqliteOptions` or `PostgresOptions`, and their `Retention`. How long leases last
+    /// and how often a task is run again, [`EngineOptions`].
     #[must_use]
     pub fn storage(mut self, storage: impl Into<Arc<dyn Storage>>) -> Self {
         self.storage = Some(storage.into());

@@ -98,8 +98,8 @@ pub fn client_builder() -> a2a_http_client::ClientBuilder {
     builder
 }
 
-/// Compiles the Rust code of the README, which keeps tasks in a file, too.
-#[cfg(all(doctest, feature = "sqlite"))]
+/// Compiles the Rust code of the README, which keeps tasks in a file and a database, too.
+#[cfg(all(doctest, feature = "sqlite", feature = "postgres"))]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
