@@ -14,6 +14,25 @@ use crate::{
     v03::{self, Operation},
 };
 
+/// Every operation with the message of its request, as the macro of this name takes them.
+macro_rules! requests {
+    ($as_message:ident) => {
+        $as_message! {
+            SendMessage(SendMessageRequest),
+            SendStreamingMessage(SendMessageRequest),
+            GetTask(GetTaskRequest),
+            ListTasks(ListTasksRequest),
+            CancelTask(CancelTaskRequest),
+            SubscribeToTask(SubscribeToTaskRequest),
+            CreateTaskPushNotificationConfig(TaskPushNotificationConfig),
+            GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest),
+            ListTaskPushNotificationConfigs(ListTaskPushNotificationConfigsRequest),
+            DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest),
+            GetExtendedAgentCard(GetExtendedAgentCardRequest),
+        }
+    };
+}
+
 /// Reads a request message as the server does. `None` if it is no message of that type, or 0.3 has
 /// no such operation.
 pub fn read_request(version: ProtocolVersion, method: Method, message: &[u8]) -> Option<Result<Call, Error>> {
@@ -28,19 +47,7 @@ pub fn read_request(version: ProtocolVersion, method: Method, message: &[u8]) ->
         let operation = Operation::of(method)?;
         return Some(operation.read_request(&decode(operation.requests().0, message)?));
     }
-    let call = as_message! {
-        SendMessage(SendMessageRequest),
-        SendStreamingMessage(SendMessageRequest),
-        GetTask(GetTaskRequest),
-        ListTasks(ListTasksRequest),
-        CancelTask(CancelTaskRequest),
-        SubscribeToTask(SubscribeToTaskRequest),
-        CreateTaskPushNotificationConfig(TaskPushNotificationConfig),
-        GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest),
-        ListTaskPushNotificationConfigs(ListTaskPushNotificationConfigsRequest),
-        DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest),
-        GetExtendedAgentCard(GetExtendedAgentCardRequest),
-    };
+    let call = requests!(as_message);
     Some(call.map_err(status::of_fault).and_then(|call| call.validate().map(|()| call)))
 }
 
@@ -57,19 +64,7 @@ pub fn write_request(version: ProtocolVersion, call: &Call) -> Option<Vec<u8>> {
             }
         };
     }
-    Some(as_message! {
-        SendMessage(SendMessageRequest),
-        SendStreamingMessage(SendMessageRequest),
-        GetTask(GetTaskRequest),
-        ListTasks(ListTasksRequest),
-        CancelTask(CancelTaskRequest),
-        SubscribeToTask(SubscribeToTaskRequest),
-        CreateTaskPushNotificationConfig(TaskPushNotificationConfig),
-        GetTaskPushNotificationConfig(GetTaskPushNotificationConfigRequest),
-        ListTaskPushNotificationConfigs(ListTaskPushNotificationConfigsRequest),
-        DeleteTaskPushNotificationConfig(DeleteTaskPushNotificationConfigRequest),
-        GetExtendedAgentCard(GetExtendedAgentCardRequest),
-    })
+    Some(requests!(as_message))
 }
 
 /// Reads a reply message as the client does. `None` as in [`read_request`], and for operations that

@@ -10,6 +10,7 @@ use std::{
 
 use a2a_app_ports::{Revision, TaskId, Wake};
 use futures::{Stream, task::AtomicWaker};
+use tokio::sync::Notify;
 
 use crate::sql::lock;
 
@@ -21,7 +22,7 @@ const PAYLOAD: usize = 7900;
 /// Tasks with the latest revision that is known of each, in the order in which they came: bounded,
 /// however slow whoever takes them is.
 #[derive(Debug, Default)]
-pub(crate) struct Latest {
+struct Latest {
     order: VecDeque<TaskId>,
     revisions: HashMap<TaskId, Revision>,
     /// Some were lost.
@@ -29,7 +30,7 @@ pub(crate) struct Latest {
 }
 
 impl Latest {
-    pub(crate) fn add(&mut self, wake: Wake) {
+    fn add(&mut self, wake: Wake) {
         match wake {
             Wake::Task(..) if self.all => {}
             Wake::Task(task, revision) => {
@@ -46,7 +47,7 @@ impl Latest {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Option<Wake> {
+    fn next(&mut self) -> Option<Wake> {
         if std::mem::take(&mut self.all) {
             return Some(Wake::All);
         }
@@ -55,7 +56,7 @@ impl Latest {
     }
 
     /// Takes as much of it as a payload holds: `task:revision` after `task:revision`, or `*` for all.
-    pub(crate) fn write(&mut self) -> Option<String> {
+    fn write(&mut self) -> Option<String> {
         let mut payload = String::new();
         while payload.len() < PAYLOAD - 64 {
             match self.next() {
@@ -79,6 +80,44 @@ pub(crate) fn read(payload: &str) -> Vec<Wake> {
         Some(Wake::Task(TaskId::from_u128(task), revision.parse().ok()?))
     };
     payload.split_whitespace().map(|text| wake(text).unwrap_or(Wake::All)).collect()
+}
+
+/// What every bus has, whatever carries its wake-ups: who wants to be told, and what is to be sent.
+#[derive(Default)]
+pub(crate) struct Exchange {
+    pub(crate) subscribers: Subscribers,
+    waiting: Mutex<Latest>,
+    came: Notify,
+}
+
+impl Exchange {
+    /// Has a wake-up sent.
+    pub(crate) fn publish(&self, task: TaskId, revision: Revision) {
+        lock(&self.waiting).add(Wake::Task(task, revision));
+        self.look();
+    }
+
+    /// Has whoever sends look, for what there is to send and for what has become of the connection.
+    pub(crate) fn look(&self) {
+        self.came.notify_one();
+    }
+
+    /// Resolves when there is something to look for.
+    pub(crate) async fn came(&self) {
+        self.came.notified().await;
+    }
+
+    /// The next that is to be sent.
+    pub(crate) fn next(&self) -> Option<String> {
+        lock(&self.waiting).write()
+    }
+
+    /// There is a connection again: here and elsewhere, what was under way may be lost.
+    pub(crate) fn is_back(&self) {
+        self.subscribers.tell([Wake::All]);
+        lock(&self.waiting).add(Wake::All);
+        self.look();
+    }
 }
 
 /// Those who want to be told.

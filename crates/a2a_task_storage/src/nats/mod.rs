@@ -13,14 +13,14 @@ use std::{
 use a2a_app_ports::{BoxStream, EventBus, Revision, StorageError, TaskId, Wake};
 use async_nats::{Client, Event, Subscriber, client::RequestErrorKind};
 use futures::StreamExt;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 pub use self::target::NatsOptions;
 use self::target::Target;
 use crate::{
     SqlFailureKind,
     sql::lock,
-    wakes::{self, Latest, Subscribers},
+    wakes::{self, Exchange},
 };
 
 /// Wakes the replicas that name the same subject on the same NATS servers.
@@ -33,10 +33,7 @@ pub struct NatsBus {
 
 struct Shared {
     target: Target,
-    subscribers: Subscribers,
-    /// What is to be sent.
-    waiting: Mutex<Latest>,
-    came: Notify,
+    exchange: Exchange,
     /// The connection was lost, and nobody has been told yet.
     lost: AtomicBool,
     /// What the server last refused.
@@ -54,9 +51,7 @@ impl NatsBus {
         let (target, connect) = Target::new(options)?;
         let shared = Arc::new(Shared {
             target,
-            subscribers: Subscribers::default(),
-            waiting: Mutex::default(),
-            came: Notify::new(),
+            exchange: Exchange::default(),
             lost: AtomicBool::new(false),
             refused: Mutex::default(),
         });
@@ -84,7 +79,7 @@ impl NatsBus {
 impl Drop for NatsBus {
     fn drop(&mut self) {
         self.task.abort();
-        self.shared.subscribers.end();
+        self.shared.exchange.subscribers.end();
     }
 }
 
@@ -96,12 +91,11 @@ impl fmt::Debug for NatsBus {
 
 impl EventBus for NatsBus {
     fn publish(&self, task: TaskId, revision: Revision) {
-        lock(&self.shared.waiting).add(Wake::Task(task, revision));
-        self.shared.came.notify_one();
+        self.shared.exchange.publish(task, revision);
     }
 
     fn subscribe(&self) -> BoxStream<'static, Wake> {
-        Box::pin(self.shared.subscribers.subscribe())
+        Box::pin(self.shared.exchange.subscribers.subscribe())
     }
 }
 
@@ -113,8 +107,8 @@ impl Shared {
                 tracing::warn!(target = ?self.target, "the connection of the bus is lost");
                 self.lost.store(true, Relaxed);
             }
-            Event::Connected => self.came.notify_one(),
-            Event::SlowConsumer(_) => self.subscribers.tell([Wake::All]),
+            Event::Connected => self.exchange.look(),
+            Event::SlowConsumer(_) => self.exchange.subscribers.tell([Wake::All]),
             Event::ServerError(error) => {
                 tracing::warn!(target = ?self.target, %error, "the server of the bus refuses something");
                 *lock(&self.refused) = Some(error.to_string());
@@ -137,29 +131,25 @@ impl Shared {
             () = self.receive(messages) => {}
             () = self.send(&client) => {}
         }
-        self.subscribers.end();
+        self.exchange.subscribers.end();
     }
 
     async fn receive(&self, mut messages: Subscriber) {
         while let Some(message) = messages.next().await {
             // What is not even text is of a later version.
-            self.subscribers.tell(wakes::read(std::str::from_utf8(&message.payload).unwrap_or("?")));
+            self.exchange.subscribers.tell(wakes::read(std::str::from_utf8(&message.payload).unwrap_or("?")));
         }
     }
 
     async fn send(&self, client: &Client) {
         loop {
-            self.came.notified().await;
+            self.exchange.came().await;
             if self.lost.swap(false, Relaxed) {
                 // Only whoever is subscribed again may look: what comes after is heard.
                 self.round_trip(client).await;
-                self.subscribers.tell([Wake::All]);
-                // What was under way may be lost.
-                lock(&self.waiting).add(Wake::All);
+                self.exchange.is_back();
             }
-            loop {
-                let payload = lock(&self.waiting).write();
-                let Some(payload) = payload else { break };
+            while let Some(payload) = self.exchange.next() {
                 // While it is under way, or there is no connection, what comes is gathered.
                 let sent = client.publish(self.target.wakes.clone(), payload.into()).await.is_ok();
                 if !sent || client.flush().await.is_err() {

@@ -8,7 +8,6 @@ use std::{
 
 use a2a_app_ports::{BoxStream, EventBus, Revision, StorageError, TaskId, Wake};
 use tokio::{
-    sync::Notify,
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -21,7 +20,7 @@ use super::{
 };
 use crate::{
     sql::lock,
-    wakes::{self, Latest, Subscribers},
+    wakes::{self, Exchange},
 };
 
 /// So often wake-ups are sent at most: each is a transaction of the database, which lets those that
@@ -45,10 +44,7 @@ pub struct PostgresBus {
 struct Shared {
     target: Target,
     channel: String,
-    subscribers: Subscribers,
-    /// What is to be sent.
-    waiting: Mutex<Latest>,
-    came: Notify,
+    exchange: Exchange,
 }
 
 impl PostgresBus {
@@ -58,13 +54,7 @@ impl PostgresBus {
     /// As [`PostgresStorage::open`](super::PostgresStorage::open).
     pub async fn open(options: &PostgresOptions) -> Result<Self, StorageError> {
         let target = Target::new(options)?;
-        let shared = Arc::new(Shared {
-            channel: channel(&options.schema),
-            target,
-            subscribers: Subscribers::default(),
-            waiting: Mutex::default(),
-            came: Notify::new(),
-        });
+        let shared = Arc::new(Shared { channel: channel(&options.schema), target, exchange: Exchange::default() });
         let connection = shared.connect_until(Some(Instant::now() + options.patience)).await?;
         let task = tokio::spawn(shared.clone().run(connection));
         Ok(Self { shared, task })
@@ -74,7 +64,7 @@ impl PostgresBus {
 impl Drop for PostgresBus {
     fn drop(&mut self) {
         self.task.abort();
-        self.shared.subscribers.end();
+        self.shared.exchange.subscribers.end();
     }
 }
 
@@ -86,12 +76,11 @@ impl fmt::Debug for PostgresBus {
 
 impl EventBus for PostgresBus {
     fn publish(&self, task: TaskId, revision: Revision) {
-        lock(&self.shared.waiting).add(Wake::Task(task, revision));
-        self.shared.came.notify_one();
+        self.shared.exchange.publish(task, revision);
     }
 
     fn subscribe(&self) -> BoxStream<'static, Wake> {
-        Box::pin(self.shared.subscribers.subscribe())
+        Box::pin(self.shared.exchange.subscribers.subscribe())
     }
 }
 
@@ -136,11 +125,11 @@ impl Shared {
             if let AsyncMessage::Notification(notification) = message
                 && Some(notification.process_id()) != *lock(&own)
             {
-                self.subscribers.tell(wakes::read(notification.payload()));
+                self.exchange.subscribers.tell(wakes::read(notification.payload()));
             }
         }
         // Whoever waits to send hears of it too.
-        self.came.notify_one();
+        self.exchange.look();
     }
 
     async fn run(self: Arc<Self>, mut connection: Listening) {
@@ -149,10 +138,7 @@ impl Shared {
             tracing::warn!(target = ?self.target, "the connection of the bus is lost");
             let Ok(again) = self.connect_until(None).await else { continue };
             connection = again;
-            self.subscribers.tell([Wake::All]);
-            // What was under way may be lost.
-            lock(&self.waiting).add(Wake::All);
-            self.came.notify_one();
+            self.exchange.is_back();
         }
     }
 
@@ -173,11 +159,10 @@ impl Shared {
     async fn send_while_connected(&self, connection: &Listening) {
         let mut next = Instant::now();
         loop {
-            self.came.notified().await;
+            self.exchange.came().await;
             loop {
                 sleep_until(next).await;
-                let payload = lock(&self.waiting).write();
-                let Some(payload) = payload else { break };
+                let Some(payload) = self.exchange.next() else { break };
                 next = Instant::now() + PERIOD;
                 let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] = [&self.channel, &payload];
                 let sent = connection.client.execute("SELECT pg_notify($1, $2)", &values);

@@ -6,6 +6,7 @@ mod counts;
 mod folds;
 mod leases;
 mod listing;
+mod new_task;
 mod pushes;
 mod reading;
 mod scopes;

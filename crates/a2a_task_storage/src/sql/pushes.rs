@@ -17,7 +17,7 @@ use crate::SqlFailure;
 pub(super) async fn store<C: Connection>(
     tx: &Tx<'_, C>,
     task: TaskId,
-    row: Option<&PushConfigRow>,
+    row: &PushConfigRow,
 ) -> Result<(), StorageError> {
     const PUT: &str = "INSERT INTO push_configs (task, id, config, version, created, cursor, failed_at, failure, told) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT CASE WHEN t.ended IS NOT NULL AND t.revision <= ?6 \
@@ -25,7 +25,6 @@ pub(super) async fn store<C: Connection>(
         ON CONFLICT (task, id) DO UPDATE SET config = excluded.config, version = excluded.version, \
         created = excluded.created, cursor = excluded.cursor, failed_at = excluded.failed_at, \
         failure = excluded.failure, told = excluded.told";
-    let Some(row) = row else { return Ok(()) };
     let (task, config) = (task.as_u128().to_be_bytes(), json(&row.config)?);
     let values = [
         Value::Bytes(&task),
@@ -86,7 +85,7 @@ impl Operation for Put {
                 }
             }
         }
-        store(tx, self.task, Some(&row)).await
+        store(tx, self.task, &row).await
     }
 }
 

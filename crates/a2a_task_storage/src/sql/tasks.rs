@@ -9,7 +9,8 @@ use futures::future::try_join_all;
 use super::{
     counts::{self, Counted},
     folds::Fold,
-    pushes, scopes,
+    new_task::NewTask,
+    scopes,
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count, time},
 };
@@ -161,44 +162,31 @@ impl Operation for Create {
     type Output = Revision;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Revision, StorageError> {
-        const INSERT: &str = "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, \
-            snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, ?13, ?13) \
-            ON CONFLICT (id) DO NOTHING RETURNING n";
-        let scope = scopes::number(tx, &self.agent, &self.scope).await?;
         let revision = self.batch.events.len() as Revision;
         let mut size = Size { snapshot: 0, snapshot_bytes: 0, tail_bytes: self.batch.bytes() };
-        let snapshot = size.snapshot_now(&self.task, revision)?;
-        let (state, at) = (&self.task.status.state, status_time(&self.task));
+        let snapshots = size.snapshot_now(&self.task, revision)?.map(|body| (revision, body)).into_iter().collect();
+        let ended = self.task.status.state.is_terminal();
         let Lease { replica, fence } = Lease::first(self.replica);
-        let (id, replica) = (self.id.as_u128().to_be_bytes(), replica.as_u128().to_be_bytes());
-        let ended = state.is_terminal();
-        let values = [
-            Value::Bytes(&id),
-            Value::Int(scope),
-            Value::Text(&self.task.context_id),
-            Value::Text(&self.skill),
-            number(state),
-            at,
-            count(revision),
-            count(size.snapshot),
-            count(size.snapshot_bytes),
-            count(size.tail_bytes),
-            count(fence),
-            if ended { Value::Null } else { Value::Bytes(&replica) },
-            if ended { at } else { Value::Null },
-        ];
-        let Some(n) = tx.db.query(INSERT, &values).await?.first().map(|row| row.int(0)).transpose()? else {
+        let new = NewTask {
+            id: self.id,
+            agent: &self.agent,
+            scope: &self.scope,
+            skill: &self.skill,
+            task: &self.task,
+            revision,
+            batch: &self.batch,
+            dropped: 0,
+            snapshots: &snapshots,
+            size,
+            pushes: self.push.as_deref().map(std::slice::from_ref).unwrap_or_default(),
+            fence,
+            holder: (!ended).then_some(replica),
+            waits: false,
+        };
+        if !new.store(tx).await? {
             let taken = Stored::find(tx, self.id, &self.scope).await?;
             return Err(StorageError::Conflict { current: taken.map_or(0, |taken| taken.revision) });
-        };
-        let counted = Counted { id: self.id, scope, context: &self.task.context_id };
-        futures::try_join!(
-            self.batch.insert(tx, n, 0),
-            store_snapshot(tx, n, revision, snapshot.as_deref()),
-            pushes::store(tx, self.id, self.push.as_deref()),
-            counts::move_task(tx, &counted, None, Some(state)),
-        )?;
+        }
         if !ended {
             tx.keep_fold(self.id, Fold::new(revision, self.task.clone(), size.bytes()));
         }

@@ -4,21 +4,17 @@ use std::sync::Arc;
 
 use a2a_app_ports::{Revision, StorageError};
 use a2a_protocol_core::{FoldError, Task, log};
-use futures::future::try_join_all;
 
 use crate::{
     History, TaskRecord,
     sql::{
-        counts::{self, Counted},
-        pushes, scopes,
-        tasks::{Batch, Size, json, number, status_time, store_snapshot},
+        new_task::{NewTask, Snapshots},
+        scopes,
+        tasks::{Batch, Size, json},
         transaction::{Connection, Operation, Tx},
-        values::{Value, count},
+        values::Value,
     },
 };
-
-/// Bodies of snapshots, with their revisions.
-type Snapshots = Vec<(Revision, String)>;
 
 /// Stores all of a task.
 pub(super) struct ImportTask {
@@ -72,47 +68,24 @@ impl Operation for ImportTask {
     type Output = bool;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
-        const INSERT: &str = "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, \
-            snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
-            ON CONFLICT (id) DO NOTHING RETURNING n";
         let head = &self.record.task;
-        let scope = scopes::number(tx, &head.scope.agent, &self.key).await?;
-        let (state, at) = (&self.task.status.state, status_time(&self.task));
-        let id = head.id.as_u128().to_be_bytes();
-        let holder = head.holder.map(|holder| holder.as_u128().to_be_bytes());
-        let only = |condition, value| if condition { value } else { Value::Null };
-        let values = [
-            Value::Bytes(&id),
-            Value::Int(scope),
-            Value::Text(&self.task.context_id),
-            Value::Text(&head.skill),
-            number(state),
-            at,
-            count(head.revision),
-            count(self.size.snapshot),
-            count(self.size.snapshot_bytes),
-            count(self.size.tail_bytes),
-            count(head.fence),
-            holder.as_ref().map_or(Value::Null, |holder| Value::Bytes(holder)),
-            Value::Int(head.waits.into()),
-            count(self.dropped),
-            only(state.is_terminal(), at),
-            only(state.is_terminal() && self.dropped == 0, at),
-        ];
-        let Some(n) = tx.db.query(INSERT, &values).await?.first().map(|row| row.int(0)).transpose()? else {
-            return Ok(false);
+        let new = NewTask {
+            id: head.id,
+            agent: &head.scope.agent,
+            scope: &self.key,
+            skill: &head.skill,
+            task: &self.task,
+            revision: head.revision,
+            batch: &self.batch,
+            dropped: self.dropped,
+            snapshots: &self.snapshots,
+            size: self.size,
+            pushes: &self.record.push_configs,
+            fence: head.fence,
+            holder: head.holder,
+            waits: head.waits,
         };
-        let counted = Counted { id: head.id, scope, context: &self.task.context_id };
-        let snapshots = self.snapshots.iter().map(|(revision, body)| store_snapshot(tx, n, *revision, Some(body)));
-        let pushes = self.record.push_configs.iter().map(|row| pushes::store(tx, head.id, Some(row)));
-        futures::try_join!(
-            self.batch.insert(tx, n, 0),
-            try_join_all(snapshots),
-            try_join_all(pushes),
-            counts::move_task(tx, &counted, None, Some(state)),
-        )?;
-        Ok(true)
+        new.store(tx).await
     }
 
     async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, added: &bool) -> Result<bool, StorageError> {
