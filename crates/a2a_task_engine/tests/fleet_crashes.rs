@@ -78,7 +78,7 @@ async fn what_a_killed_replica_ran_is_run_again_from_its_checkpoint() {
     within("the end", streamed).await.unwrap();
     assert_eq!(state(&other.engine, &begun.id).await, TaskState::Completed);
     assert_eq!(*attempts.lock().unwrap(), [("go".to_owned(), 1, None), ("go".to_owned(), 2, Some(1))]);
-    let log = fleet.storage.log(&begun.id).await;
+    let log = fleet.storage.log(&begun.id);
     assert!(log.iter().any(|event| event.kind == EventKind::Attempt(2)));
 }
 
@@ -273,10 +273,10 @@ async fn a_replica_that_is_cut_off_drops_its_handlers_before_others_take_over() 
     assert_eq!(one.engine.running(), 0);
     one.storage.set_cut(false);
     let first = kept.lock().unwrap()[0].clone();
-    let before = fleet.storage.log(&begun.id).await.len();
+    let before = fleet.storage.log(&begun.id).len();
     first.working("late").await.unwrap_err();
     first.complete().await.unwrap_err();
-    assert_eq!(fleet.storage.log(&begun.id).await.len(), before, "what is late is refused");
+    assert_eq!(fleet.storage.log(&begun.id).len(), before, "what is late is refused");
     gate.open();
     within("the watcher of the replica that was cut off", watched).await.unwrap();
     assert_eq!(state(&other.engine, &begun.id).await, TaskState::Completed);
@@ -304,7 +304,7 @@ async fn a_replica_that_hears_late_that_it_is_lost_writes_nothing() {
     assert_eq!(state(&one.engine, &id).await, TaskState::Submitted);
     gate.open();
     assert_eq!(task(within("whoever waits", waiting).await.unwrap()).status.state, TaskState::Completed);
-    let log = fleet.storage.log(&id).await;
+    let log = fleet.storage.log(&id);
     assert_eq!(log.iter().filter(|event| matches!(event.kind, EventKind::Status { .. })).count(), 1);
 }
 

@@ -5,7 +5,8 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use a2a_app_ports::{
-    Claim, Claimed, FleetStorage, ListQuery, Position, PushConfigRow, ReplicaId, Revision, Scope, TaskId, TaskStorage,
+    Author, Claim, Claimed, Creation, FleetStorage, ListQuery, Position, PushConfigRow, ReplicaId, Revision, Scope,
+    TaskId, TaskStorage,
     conformance::{racing_appends, storage_suite},
 };
 use a2a_protocol_core::{Event, EventKind, Message, ProtocolVersion, TaskPushNotificationConfig, TaskState, Timestamp};
@@ -21,6 +22,8 @@ fn memory_storage_conforms() {
 fn racing_threads_do_not_overwrite_each_other() {
     racing_appends(&MemoryStorage::new(), &|future| block_on(future));
 }
+
+const REPLICA: ReplicaId = ReplicaId::from_u128(1);
 
 fn id(number: u64) -> TaskId {
     let mix = |number: u64| u128::from(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
@@ -51,17 +54,18 @@ struct Tasks {
 
 impl Tasks {
     fn new(limits: MemoryLimits) -> Self {
-        Self { storage: MemoryStorage::with_limits(limits), scope: Scope::default() }
+        let storage = MemoryStorage::with_limits(limits);
+        block_on(storage.join(REPLICA, Duration::from_secs(3600))).unwrap();
+        Self { storage, scope: Scope::default() }
     }
 
     fn run(&self, number: u64, millis: u64) {
-        block_on(self.storage.create(&self.scope, id(number), vec![created(millis)], None, ReplicaId::from_u128(1)))
-            .unwrap();
+        block_on(self.storage.create(&self.scope, id(number), Creation::new(vec![created(millis)], REPLICA))).unwrap();
     }
 
     fn end(&self, number: u64, millis: u64) {
         let completed = vec![status(millis, TaskState::Completed)];
-        block_on(self.storage.append(&self.scope, id(number), 1, completed, None)).unwrap();
+        block_on(self.storage.append(&self.scope, id(number), 1, completed, Author::Caller)).unwrap();
     }
 
     fn exists(&self, number: u64) -> bool {
@@ -172,13 +176,16 @@ fn what_a_dropped_log_took_is_given_back() {
         Event { time: at(0), kind: EventKind::Artifact { artifact, append, last_chunk: false } }
     };
     for number in 0..100 {
-        block_on(tasks.storage.append(&tasks.scope, id(0), 1 + number, vec![chunk(number > 0)], None)).unwrap();
+        block_on(tasks.storage.append(&tasks.scope, id(0), 1 + number, vec![chunk(number > 0)], Author::Caller))
+            .unwrap();
     }
-    block_on(tasks.storage.append(&tasks.scope, id(0), 101, vec![status(1, TaskState::Completed)], None)).unwrap();
+    block_on(tasks.storage.append(&tasks.scope, id(0), 101, vec![status(1, TaskState::Completed)], Author::Caller))
+        .unwrap();
     let before = tasks.storage.metrics().bytes;
     assert!(before > 200_000, "the log and the artifact of it: {before}");
     // A late append looks at the same shard.
-    block_on(tasks.storage.append(&tasks.scope, id(0), 102, vec![status(2, TaskState::Working)], None)).unwrap_err();
+    block_on(tasks.storage.append(&tasks.scope, id(0), 102, vec![status(2, TaskState::Working)], Author::Caller))
+        .unwrap_err();
     let after = tasks.storage.metrics().bytes;
     assert!((100_000..130_000).contains(&after), "the artifact: {after}");
     assert_eq!(tasks.events(0, 0), None);
@@ -189,18 +196,11 @@ fn claims_are_bounded_in_number() {
     let tasks = Tasks::new(MemoryLimits { max_claims: 160, ..MemoryLimits::default() });
     let claim = |number: u64| {
         let (message_id, expires) = (number.to_string().into(), at(1_000_000));
-        let claim = Claim {
-            message_id,
-            digest: [0; 32],
-            task: id(number),
-            replica: ReplicaId::from_u128(1),
-            now: at(number),
-            expires,
-        };
+        let claim = Claim { message_id, digest: [0; 32], task: id(number), replica: REPLICA, now: at(number), expires };
         block_on(tasks.storage.claim(&tasks.scope, claim)).unwrap()
     };
     assert!((0..1000).all(|number| claim(number) == Claimed::New));
-    assert_eq!(claim(999), Claimed::Task { id: id(999), by: None }, "the newest is known");
+    assert_eq!(claim(999), Claimed::Task { id: id(999), place: None, by: Some(REPLICA) }, "the newest is known");
     let known = (0..1000).rev().filter(|number| claim(*number) != Claimed::New).count();
     assert!((1..=160).contains(&known), "{known} are known");
 }
@@ -215,9 +215,9 @@ fn pages_are_in_order_and_without_duplicates_whatever_happens_meanwhile() {
         for number in (writer..TASKS).step_by(WRITERS as usize) {
             tasks.run(number, number);
             let working = vec![status(number + 10, TaskState::Working)];
-            block_on(tasks.storage.append(&tasks.scope, id(number), 1, working, None)).unwrap();
+            block_on(tasks.storage.append(&tasks.scope, id(number), 1, working, Author::Caller)).unwrap();
             let completed = vec![status(number + 20, TaskState::Completed)];
-            block_on(tasks.storage.append(&tasks.scope, id(number), 2, completed, None)).unwrap();
+            block_on(tasks.storage.append(&tasks.scope, id(number), 2, completed, Author::Caller)).unwrap();
         }
     };
     let read = |filter: ListQuery| {

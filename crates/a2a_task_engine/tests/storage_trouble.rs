@@ -76,13 +76,10 @@ async fn a_storage_that_fails_a_run_fails_all_who_wait_for_it() {
     idle(&engine).await;
 
     storage.set_broken(false);
-    gate.open();
-    let resumed = engine.send_message(plain(), follow_up(&begun.id, "m3", "again"));
-    let (resumed, ()) = tokio::join!(within("the next message", resumed), async {
-        gate.reached().await;
-        gate.open();
-    });
-    assert_eq!(task(resumed).status.state, TaskState::Completed, "the next message goes on with the task");
+    let next = within("the next message", engine.send_message(plain(), follow_up(&begun.id, "m3", "again"))).await;
+    let failed = &task(next).status;
+    assert_eq!(failed.state, TaskState::Failed, "what was broken off is not begun again unasked");
+    assert!(failed.message.as_ref().unwrap().text().contains("was lost"));
 }
 
 /// Asks at "ask", else completes; takes its time by the dice.

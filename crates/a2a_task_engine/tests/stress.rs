@@ -288,7 +288,7 @@ impl Round {
 
     /// The task ended once, nothing came after that, and each message was said and heard at most once.
     async fn assert_sound(&self, id: &str) {
-        let log = self.storage.log(id).await;
+        let log = self.storage.log(id);
         let is_end = |kind: &EventKind| matches!(kind, EventKind::Status { state, .. } if state.is_terminal());
         assert_eq!(log.iter().filter(|event| is_end(&event.kind)).count(), 1);
         assert!(is_end(&log.last().unwrap().kind));

@@ -234,7 +234,7 @@ async fn records_all(seed: u64) {
     let done =
         task(within(&format!("the answer, seed {seed}"), engine.send_message(plain(), request("m", "go"))).await);
     assert_eq!(done.status.state, TaskState::Completed, "seed {seed}");
-    let log = storage.log(&done.id).await;
+    let log = storage.log(&done.id);
     let records = log
         .iter()
         .filter(|event| matches!(&event.kind, EventKind::Status { state: TaskState::Working, metadata: Some(_), .. }));

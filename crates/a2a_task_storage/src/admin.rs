@@ -72,6 +72,8 @@ pub struct ClaimRecord {
     pub replica: ReplicaId,
     /// When it may be forgotten.
     pub expires: Timestamp,
+    /// The place of its message in the log of the task, once it is stored there.
+    pub place: Option<Revision>,
     /// The message that was the answer, where no task was.
     pub answer: Option<Arc<Message>>,
 }

@@ -35,7 +35,7 @@ fn what_is_exported_and_imported_is_the_same() {
     block_on(async {
         fill(&from).await;
         let lines = export(&from).await;
-        assert_eq!(import(&to, &lines).await, 7);
+        assert_eq!(import(&to, &lines).await, 9);
         assert_eq!(export(&to).await, lines);
         assert_eq!(import(&to, &lines).await, 0, "all are there");
         assert_eq!((verify(&from).await, verify(&to).await), (vec![], vec![]));
@@ -48,6 +48,22 @@ fn what_is_exported_and_imported_is_the_same() {
         assert_eq!(to.push_configs(&scope(), id(2), None, 9).await.unwrap(), [push("hook")]);
         // Nobody here runs them any more.
         assert_eq!(to.orphans("agent", 9).await.unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn an_archive_that_does_not_say_where_claims_are_used_is_imported_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let from = open(&directory.path().join("a.db"));
+    let to = open(&directory.path().join("b.db"));
+    block_on(async {
+        fill(&from).await;
+        let lines = export(&from).await;
+        let older = |line: &String| line.replace(",\"place\":1", "").replace(",\"place\":60", "");
+        let older: Vec<_> = lines.iter().map(older).collect();
+        assert_eq!(lines.iter().zip(&older).filter(|(new, old)| new != old).count(), 2);
+        assert_eq!(import(&to, &older).await, 9);
+        assert_eq!(export(&to).await, lines);
     });
 }
 
@@ -95,7 +111,7 @@ fn an_archive_that_was_tampered_with_is_refused_by_line_and_field() {
     }
     let mut fewer = lines.clone();
     fewer.remove(lines.len() - 2);
-    assert!(error(&fewer).contains("end.claims: is 2, there are 1"), "{}", error(&fewer));
+    assert!(error(&fewer).contains("end.claims: is 4, there are 3"), "{}", error(&fewer));
 }
 
 #[test]
@@ -125,6 +141,13 @@ fn damage_is_found_and_said_by_task() {
         ("UPDATE push_configs SET cursor = 99 WHERE id = 'hook'", Some(2), "has been told event 99, of 60"),
         ("UPDATE push_configs SET told = 1 WHERE id = 'hook'", Some(2), "counts as told, and is not"),
         ("UPDATE scopes SET key = '[]' WHERE n = 2", None, "scope 2: the stored data is damaged"),
+        (
+            "UPDATE claims SET place = 7 WHERE message_id = 'said'",
+            Some(2),
+            "\"said\" is used by event 7, which is another",
+        ),
+        ("UPDATE claims SET place = 61 WHERE message_id = 'said'", Some(2), "\"said\" is used by event 61, of 60"),
+        ("UPDATE claims SET place = 1 WHERE message_id = 'answered'", Some(9), "\"answered\" is used, and answered"),
         ("UPDATE claims SET digest = x'00'", None, "the claims cannot be checked"),
     ] {
         let directory = tempfile::tempdir().unwrap();

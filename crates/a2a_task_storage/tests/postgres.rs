@@ -15,12 +15,12 @@ use std::{
 };
 
 use a2a_app_ports::{
-    FleetStorage, ListQuery, Storage, StorageError, TaskStorage,
+    Author, Creation, FleetStorage, ListQuery, Storage, StorageError, TaskStorage,
     conformance::{racing_appends, storage_suite},
 };
 use a2a_protocol_core::{TaskState, Timestamp};
 use a2a_task_storage::{PostgresOptions, PostgresStorage, Retention, SqlFailure, SqlFailureKind};
-use common::{REPLICA, chunk, created, fold, id, retention, run_to_end, scope};
+use common::{LONG, REPLICA, admin::verify, chunk, create, created, fold, id, migration, retention, run_to_end, scope};
 use futures::future::join_all;
 use postgres::{PASSWORD, Server};
 use tokio::sync::Notify;
@@ -112,6 +112,26 @@ async fn a_later_schema_is_not_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn claims_of_version_1_are_used_where_their_messages_are_stored() {
+    let server = Server::get();
+    let options = options(&server);
+    let schema = options.schema.replace('"', "\"\"");
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let bytes = |bytes: &[u8]| format!("'\\x{}'", hex(bytes));
+    let rows = migration::rows_of_v1(|name| bytes(name.as_bytes()), bytes);
+    let v1 = include_str!("../src/postgres/v1.sql");
+    let made = format!(
+        "CREATE SCHEMA \"{schema}\"; SET search_path TO \"{schema}\"; {v1}; \
+         INSERT INTO meta (key, value) VALUES ('schema', '1'); {rows} \
+         INSERT INTO claims SELECT scope, '\\x00', digest, task, replica, expires, NULL FROM claims LIMIT 1;"
+    );
+    admin(&server).await.batch_execute(&made).await.unwrap();
+    let storage = PostgresStorage::open(options).await.unwrap();
+    migration::claims_of_v1_are_used_where_their_messages_are_stored(&storage).await;
+    assert_eq!(verify(&storage).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn any_text_is_stored() {
     let server = Server::get();
     let storage = open(&server).await;
@@ -121,7 +141,7 @@ async fn any_text_is_stored() {
         *context_id = "con\0text".into();
     }
     let log = vec![first, chunk(1, "nul \0 and ☃", false)];
-    storage.create(&odd, id(1), log.clone(), None, REPLICA).await.unwrap();
+    create(&storage, &odd, id(1), log.clone()).await.unwrap();
     assert_eq!(storage.events(&odd, id(1), 0, 9).await.unwrap(), Some(log));
     let query = ListQuery { context_id: Some("con\0text".into()), limit: 1, ..ListQuery::default() };
     let page = storage.list(&odd, &query).await.unwrap();
@@ -132,11 +152,14 @@ async fn any_text_is_stored() {
 async fn append_through(storage: &impl Storage, cuts: usize, mut cut: impl AsyncFnMut()) {
     let (over, appended, grown) = (AtomicBool::new(false), AtomicU64::new(0), Notify::new());
     let writers = (0..4).map(async |number| {
-        storage.create(&scope(), id(number), vec![created(0)], None, REPLICA).await.unwrap();
+        create(storage, &scope(), id(number), vec![created(0)]).await.unwrap();
         let mut revision = 1;
         while !over.load(Relaxed) {
             let next = chunk(revision, &format!("{revision} "), revision > 1);
-            assert_eq!(storage.append(&scope(), id(number), revision, vec![next], None).await.unwrap(), revision + 1);
+            assert_eq!(
+                storage.append(&scope(), id(number), revision, vec![next], Author::Caller).await.unwrap(),
+                revision + 1
+            );
             revision += 1;
             appended.fetch_add(1, Relaxed);
             grown.notify_one();
@@ -212,9 +235,11 @@ async fn errors_say_where_and_never_the_password() {
 async fn a_call_that_is_given_up_leaves_nothing_half_done() {
     let server = Server::get();
     let storage = open(&server).await;
+    storage.join(REPLICA, LONG).await.unwrap();
     let scope = scope();
     for number in 0..50 {
-        let create = storage.create(&scope, id(number), vec![created(0), chunk(1, "x", false)], None, REPLICA);
+        let creation = Creation::new(vec![created(0), chunk(1, "x", false)], REPLICA);
+        let create = storage.create(&scope, id(number), creation);
         tokio::select! { biased; _ = create => {}, () = tokio::time::sleep(Duration::from_micros(number * 40)) => {} }
     }
     let query = ListQuery { state: Some(TaskState::Submitted), limit: 100, ..ListQuery::default() };
@@ -224,5 +249,5 @@ async fn a_call_that_is_given_up_leaves_nothing_half_done() {
         page = storage.list(&scope, &query).await.unwrap();
     }
     assert!(!storage.sweep(Timestamp::UNIX_EPOCH).await.unwrap());
-    assert_eq!(storage.append(&scope, id(0), 2, vec![chunk(2, "y", true)], None).await.unwrap(), 3);
+    assert_eq!(storage.append(&scope, id(0), 2, vec![chunk(2, "y", true)], Author::Caller).await.unwrap(), 3);
 }

@@ -41,10 +41,10 @@ async fn what_is_exported_is_the_same_in_either_database() {
     let lines = export(&from).await;
     let directory = tempfile::tempdir().unwrap();
     let file = SqliteStorage::open(directory.path().join("tasks.db")).unwrap();
-    assert_eq!(import(&file, &lines).await, 7);
+    assert_eq!(import(&file, &lines).await, 9);
     assert_eq!(export(&file).await, lines);
     let back = PostgresStorage::open(options(&server, "back")).await.unwrap();
-    assert_eq!(import(&back, &export(&file).await).await, 7);
+    assert_eq!(import(&back, &export(&file).await).await, 9);
     assert_eq!(import(&back, &lines).await, 0, "all are there");
     assert_eq!(export(&back).await, lines);
     assert_eq!((verify(&file).await, verify(&back).await), (vec![], vec![]));
@@ -60,6 +60,11 @@ async fn damage_is_found_and_said_by_task() {
         ("UPDATE tasks SET state = 77 WHERE n = 4", Some(4), "its row: the stored data is damaged"),
         ("UPDATE counts SET s3 = s3 + 1 WHERE context = ''", None, "1 too many TASK_STATE_COMPLETED"),
         ("DELETE FROM tasks WHERE n = 5", None, "2 events are of no task, at place 5"),
+        (
+            "UPDATE claims SET place = 7 WHERE message_id = 'said'",
+            Some(2),
+            "\"said\" is used by event 7, which is another",
+        ),
         ("UPDATE push_configs SET told = 1 WHERE id = 'hook'", Some(2), "counts as told, and is not"),
     ]
     .into_iter()

@@ -11,9 +11,9 @@ use std::sync::{
     atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
 };
 
-use a2a_app_ports::{Claim, Claimed, FleetStorage, ReplicaId, Taken, TaskStorage};
+use a2a_app_ports::{Author, Claim, Claimed, Creation, FleetStorage, ReplicaId, Taken, TaskStorage};
 use a2a_task_storage::{PostgresOptions, PostgresStorage};
-use common::{LONG, REPLICA, at, chunk, created, fold, id, scope};
+use common::{LONG, REPLICA, at, chunk, created, fold, id, said, scope};
 use postgres::Server;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -84,13 +84,13 @@ async fn nothing_is_stored_twice_or_lost() {
         let number = round as u64;
         let (cut, task) = (|| proxy.mode.store(mode, SeqCst), id(number));
         cut();
-        assert_eq!(storage.create(&scope, task, vec![created(0)], None, REPLICA).await.unwrap(), 1);
+        assert_eq!(storage.create(&scope, task, Creation::new(vec![created(0)], REPLICA)).await.unwrap(), 1);
         let mut log = vec![created(0)];
         for revision in 1..10 {
             cut();
             let next = chunk(revision, "text", revision > 1);
             log.push(next.clone());
-            assert_eq!(storage.append(&scope, task, revision, vec![next], None).await.unwrap(), revision + 1);
+            assert_eq!(storage.append(&scope, task, revision, vec![next], Author::Caller).await.unwrap(), revision + 1);
         }
         assert_eq!(storage.events(&scope, task, 0, 99).await.unwrap().as_ref(), Some(&log));
         assert_eq!(*storage.snapshot(&scope, task).await.unwrap().unwrap().task, fold(task, &log));
@@ -100,9 +100,30 @@ async fn nothing_is_stored_twice_or_lost() {
         cut();
         assert_eq!(storage.claim(&scope, claim.clone()).await.unwrap(), Claimed::New);
         assert_eq!(
-            storage.claim(&scope, Claim { task: id(99), ..claim }).await.unwrap(),
-            Claimed::Task { id: task, by: Some(REPLICA) }
+            storage.claim(&scope, Claim { task: id(99), ..claim.clone() }).await.unwrap(),
+            Claimed::Task { id: task, place: None, by: Some(REPLICA) }
         );
+
+        // What is claimed is stored once, and told where.
+        let mut claimed = Creation::new(vec![created(0)], REPLICA);
+        claimed.claimed = true;
+        let of = |name: &str, task| Claim { message_id: name.into(), task, ..claim.clone() };
+        let next = id(50 + number);
+        assert_eq!(storage.claim(&scope, of("message", next)).await.unwrap(), Claimed::New);
+        cut();
+        assert_eq!(storage.create(&scope, next, claimed).await.unwrap(), 1);
+        assert_eq!(storage.claim(&scope, of("more", next)).await.unwrap(), Claimed::New);
+        cut();
+        let more = vec![said(1, "more")];
+        assert_eq!(storage.append(&scope, next, 1, more, Author::Claimant).await.unwrap(), 2);
+        for (name, place) in [("message", 1), ("more", 2)] {
+            let told = storage.claim(&scope, of(name, id(98))).await.unwrap();
+            assert_eq!(told, Claimed::Task { id: next, place: Some(place), by: Some(REPLICA) });
+            // The next round claims it anew.
+            let later = Claim { now: at(9), expires: at(18), ..of(name, id(98)) };
+            storage.claim(&scope, later).await.unwrap();
+            storage.settle(&scope, name, id(98), None).await.unwrap();
+        }
 
         let other = ReplicaId::from_u128(10 + u128::from(number));
         storage.join(other, LONG).await.unwrap();
@@ -110,7 +131,10 @@ async fn nothing_is_stored_twice_or_lost() {
         cut();
         let taken = storage.take(&scope, task, other).await.unwrap();
         let Taken::Lease { lease, orphaned: false } = taken else { panic!("{taken:?}") };
-        assert_eq!(storage.append(&scope, task, 10, vec![chunk(9, "more", true)], Some(lease)).await.unwrap(), 11);
+        assert_eq!(
+            storage.append(&scope, task, 10, vec![chunk(9, "more", true)], Author::Run(lease)).await.unwrap(),
+            11
+        );
     }
-    assert_eq!(proxy.cuts.load(SeqCst), 4 * 12);
+    assert_eq!(proxy.cuts.load(SeqCst), 4 * 14);
 }

@@ -10,10 +10,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-use a2a_app_ports::{Claim, Claimed, Holder, Lease, ListQuery, Storage, StorageError, Taken, TaskStorage};
+use a2a_app_ports::{
+    Author, Claim, Claimed, Creation, FleetStorage as _, Holder, Lease, ListQuery, Storage, StorageError, Taken,
+    TaskStorage,
+};
 use a2a_protocol_core::TaskState;
 use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqliteOptions, SqliteStorage};
-use common::{LONG, REPLICA, at, chunk, created, fold, id, push, retention, run_to_end, scope, status};
+use common::{
+    LONG, REPLICA, admin::verify, at, chunk, create, create_claimed, created, fold, id, migration, push, retention,
+    run_to_end, scope, status,
+};
 use futures::{executor::block_on, future::join_all};
 
 fn open(path: &Path) -> SqliteStorage {
@@ -38,16 +44,16 @@ fn claim(task: u64) -> Claim {
 async fn fill(storage: &impl Storage) {
     storage.join(REPLICA, LONG).await.unwrap();
     run_to_end(storage, 1, 10).await;
-    storage.create(&scope(), id(2), vec![created(20)], Some(Box::new(push("hook"))), REPLICA).await.unwrap();
+    assert_eq!(storage.claim(&scope(), claim(2)).await.unwrap(), Claimed::New);
+    create_claimed(storage, id(2), vec![created(20)], push("hook")).await;
     for number in 1..100 {
         let text = format!("chunk {number} ").repeat(20);
-        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], None).await.unwrap();
+        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], Author::Caller).await.unwrap();
     }
-    storage.create(&scope(), id(3), vec![created(20)], None, REPLICA).await.unwrap();
+    create(storage, &scope(), id(3), vec![created(20)]).await.unwrap();
     assert!(storage.release(&scope(), id(3), Lease::first(REPLICA), 1).await.unwrap());
-    storage.append(&scope(), id(3), 1, vec![chunk(20, "said", false)], None).await.unwrap();
+    storage.append(&scope(), id(3), 1, vec![chunk(20, "said", false)], Author::Caller).await.unwrap();
     assert!(storage.take_pushes(&scope(), id(2), REPLICA).await.unwrap());
-    assert_eq!(storage.claim(&scope(), claim(2)).await.unwrap(), Claimed::New);
     assert_eq!(storage.page_token_key([7; 32]).await.unwrap(), [7; 32]);
 }
 
@@ -74,14 +80,15 @@ async fn check(storage: &impl Storage) {
     expected.sort();
     assert_eq!(orphans, expected);
     assert_eq!(storage.pending_pushes("agent", None, 9).await.unwrap().len(), 1);
-    assert_eq!(storage.claim(&scope(), claim(9)).await.unwrap(), Claimed::Task { id: id(2), by: None });
+    assert_eq!(storage.claim(&scope(), claim(9)).await.unwrap(), Claimed::Task { id: id(2), place: Some(1), by: None });
     assert!(!storage.renew(REPLICA, LONG).await.unwrap());
     let other = a2a_app_ports::ReplicaId::from_u128(2);
     storage.join(other, LONG).await.unwrap();
     let Taken::Lease { lease, orphaned: true } = storage.take(&scope(), id(2), other).await.unwrap() else { panic!() };
-    let late = storage.append(&scope(), id(2), 100, vec![chunk(21, "late", true)], Some(Lease::first(REPLICA))).await;
+    let late =
+        storage.append(&scope(), id(2), 100, vec![chunk(21, "late", true)], Author::Run(Lease::first(REPLICA))).await;
     assert!(matches!(late, Err(StorageError::Fenced)));
-    storage.append(&scope(), id(2), 100, vec![status(22, TaskState::Completed)], Some(lease)).await.unwrap();
+    storage.append(&scope(), id(2), 100, vec![status(22, TaskState::Completed)], Author::Run(lease)).await.unwrap();
 }
 
 #[test]
@@ -92,11 +99,11 @@ fn a_file_that_is_opened_again_has_everything() {
     block_on(check(&open(&path)));
 }
 
-/// Makes `tests/fixtures/v1.db`; published fixtures are never made again.
+/// Makes `tests/fixtures/v2.db`; published fixtures are never made again.
 #[test]
 #[ignore = "makes a fixture"]
 fn make_fixture() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1.db");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v2.db");
     assert!(!path.exists());
     block_on(fill(&open(&path)));
 }
@@ -115,16 +122,33 @@ fn files_of_every_version_are_opened() {
 }
 
 #[test]
+fn claims_of_version_1_are_used_where_their_messages_are_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(include_str!("../src/sqlite/v1.sql")).unwrap();
+    db.pragma_update(None, "application_id", 0x6e6e_636f).unwrap();
+    db.pragma_update(None, "user_version", 1).unwrap();
+    let bytes = |bytes: &[u8]| format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    db.execute_batch(&migration::rows_of_v1(|name| format!("'{name}'"), bytes)).unwrap();
+    drop(db);
+    let storage = open(&path);
+    block_on(migration::claims_of_v1_are_used_where_their_messages_are_stored(&storage));
+    assert_eq!(block_on(verify(&storage)), []);
+}
+
+#[test]
 fn what_comes_at_once_is_committed_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let storage = open(&directory.path().join("tasks.db"));
     block_on(async {
+        storage.join(REPLICA, LONG).await.unwrap();
         let before = storage.metrics();
         let creates = (0..300).map(|number| async move { (number, vec![created(number)]) });
         let scope = scope();
         let creates = creates.map(async |create| {
             let (number, events) = create.await;
-            storage.create(&scope, id(number), events, None, REPLICA).await
+            storage.create(&scope, id(number), Creation::new(events, REPLICA)).await
         });
         for result in join_all(creates).await {
             assert_eq!(result.unwrap(), 1);
@@ -147,10 +171,10 @@ fn appends_until_it_is_killed() {
             let storage = &storage;
             threads.spawn(move || {
                 let task = id(base + thread);
-                block_on(storage.create(&scope(), task, vec![created(0)], None, REPLICA)).unwrap();
+                block_on(create(storage, &scope(), task, vec![created(0)])).unwrap();
                 for revision in 1.. {
                     let next = chunk(revision, &format!("{task} {revision} "), revision > 1);
-                    block_on(storage.append(&scope(), task, revision, vec![next], None)).unwrap();
+                    block_on(storage.append(&scope(), task, revision, vec![next], Author::Caller)).unwrap();
                     println!("stored {} {}", base + thread, revision + 1);
                 }
             });
@@ -233,7 +257,7 @@ fn damage_is_an_error_of_the_request_that_meets_it() {
     let storage = open(&path);
     for number in [1, 2] {
         let log = vec![created(0), chunk(1, "one", false), chunk(2, "two", true)];
-        block_on(storage.create(&scope(), id(number), log, None, REPLICA)).unwrap();
+        block_on(create(&storage, &scope(), id(number), log)).unwrap();
     }
     drop(storage);
     let db = rusqlite::Connection::open(&path).unwrap();
@@ -243,10 +267,10 @@ fn damage_is_an_error_of_the_request_that_meets_it() {
     let says = ["damaged", "event 2 is missing", &id(1).to_string()];
     assert_fails(block_on(storage.snapshot(&scope(), id(1))), SqlFailureKind::Damaged, &says);
     assert_fails(block_on(storage.events(&scope(), id(1), 0, 9)), SqlFailureKind::Damaged, &says);
-    let more = block_on(storage.append(&scope(), id(1), 3, vec![chunk(3, "x", true)], None));
+    let more = block_on(storage.append(&scope(), id(1), 3, vec![chunk(3, "x", true)], Author::Caller));
     assert_fails(more, SqlFailureKind::Damaged, &says);
     assert!(block_on(storage.snapshot(&scope(), id(2))).unwrap().is_some());
-    assert_eq!(block_on(storage.append(&scope(), id(2), 3, vec![chunk(3, "x", true)], None)).unwrap(), 4);
+    assert_eq!(block_on(storage.append(&scope(), id(2), 3, vec![chunk(3, "x", true)], Author::Caller)).unwrap(), 4);
 }
 
 #[test]
@@ -256,11 +280,11 @@ fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     let mut options = SqliteOptions::new(&path);
     options.max_bytes = Some(400_000);
     let storage = SqliteStorage::open(options).unwrap();
-    block_on(storage.create(&scope(), id(1), vec![created(0)], None, REPLICA)).unwrap();
+    block_on(create(&storage, &scope(), id(1), vec![created(0)])).unwrap();
     let mut revision = 1;
     let text = "x".repeat(10_000);
     let full = loop {
-        match block_on(storage.append(&scope(), id(1), revision, vec![chunk(1, &text, revision > 1)], None)) {
+        match block_on(storage.append(&scope(), id(1), revision, vec![chunk(1, &text, revision > 1)], Author::Caller)) {
             Ok(next) => revision = next,
             Err(error) => break Err::<(), _>(error),
         }
@@ -271,8 +295,9 @@ fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     let small = chunk(2, "y", true);
     let (large, small) = block_on(async {
         let scope = scope();
-        let large = storage.create(&scope, id(2), vec![created(0), chunk(1, &text.repeat(20), false)], None, REPLICA);
-        futures::join!(large, storage.append(&scope, id(1), revision, vec![small.clone()], None))
+        let large = vec![created(0), chunk(1, &text.repeat(20), false)];
+        let large = storage.create(&scope, id(2), Creation::new(large, REPLICA));
+        futures::join!(large, storage.append(&scope, id(1), revision, vec![small.clone()], Author::Caller))
     });
     assert_fails(large, SqlFailureKind::Full, &["tasks.db"]);
     assert_eq!(small.unwrap(), revision + 1);
@@ -283,7 +308,7 @@ fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
     let snapshot = block_on(storage.snapshot(&scope(), id(1))).unwrap().unwrap();
     assert_eq!(*snapshot.task, fold(id(1), &log));
     assert_eq!(
-        block_on(storage.append(&scope(), id(1), revision + 1, vec![chunk(3, &text, true)], None)).unwrap(),
+        block_on(storage.append(&scope(), id(1), revision + 1, vec![chunk(3, &text, true)], Author::Caller)).unwrap(),
         revision + 2
     );
     drop(storage);

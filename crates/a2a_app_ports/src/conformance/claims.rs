@@ -6,13 +6,13 @@ use a2a_protocol_core::Message;
 use futures::future::join_all;
 
 use super::{
-    leases::LONG,
+    claimed::assert_unclaimed,
     tasks::{REPLICA, at, good, id, scope},
 };
 use crate::{Claim, Claimed, ReplicaId, Scope, Storage, TaskId};
 
 /// A claim at a time, which lasts for 1000 milliseconds.
-fn claim(message_id: &str, content: u8, task: u64, millis: u64) -> Claim {
+pub(super) fn claim(message_id: &str, content: u8, task: u64, millis: u64) -> Claim {
     Claim {
         message_id: message_id.into(),
         digest: [content; 32],
@@ -23,16 +23,16 @@ fn claim(message_id: &str, content: u8, task: u64, millis: u64) -> Claim {
     }
 }
 
-fn taken(id: TaskId) -> Claimed {
-    Claimed::Task { id, by: Some(REPLICA) }
+/// What a repeat is told of a claim that is not used.
+pub(super) fn taken(id: TaskId) -> Claimed {
+    Claimed::Task { id, place: None, by: Some(REPLICA) }
 }
 
-fn answer(text: &str) -> Arc<Message> {
+pub(super) fn answer(text: &str) -> Arc<Message> {
     Arc::new(Message::user("answer", text))
 }
 
 pub(super) async fn the_first_claim_wins(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 2, 1)).await), taken(id(1)));
@@ -41,7 +41,6 @@ pub(super) async fn the_first_claim_wins(storage: &impl Storage) {
 }
 
 pub(super) async fn other_content_is_told_apart(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
     assert_eq!(good(storage.claim(&scope, claim("m", 2, 2, 1)).await), Claimed::OtherContent);
@@ -51,7 +50,6 @@ pub(super) async fn other_content_is_told_apart(storage: &impl Storage) {
 }
 
 pub(super) async fn a_claim_ends_when_it_expires(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("task", 1, 1, 0)).await), Claimed::New);
     assert_eq!(good(storage.claim(&scope, claim("message", 1, 2, 0)).await), Claimed::New);
@@ -68,18 +66,18 @@ pub(super) async fn a_claim_ends_when_it_expires(storage: &impl Storage) {
 }
 
 pub(super) async fn a_settled_claim_answers_with_its_message(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
     good(storage.settle(&scope, "m", id(1), Some(answer("Yes."))).await);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 2, 1)).await), Claimed::Message(answer("Yes.")));
-    // What nobody claimed cannot be settled, and that is no error.
-    good(storage.settle(&scope, "unclaimed", id(1), Some(answer("No."))).await);
+    // The first answer stays.
+    good(storage.settle(&scope, "m", id(1), Some(answer("No."))).await);
+    assert_eq!(good(storage.claim(&scope, claim("m", 1, 2, 1)).await), Claimed::Message(answer("Yes.")));
+    assert_unclaimed(storage.settle(&scope, "unclaimed", id(1), Some(answer("No."))).await);
     assert_eq!(good(storage.claim(&scope, claim("unclaimed", 1, 3, 2)).await), Claimed::New);
 }
 
 pub(super) async fn a_freed_claim_can_be_made_again(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
     good(storage.settle(&scope, "m", id(1), None).await);
@@ -94,22 +92,20 @@ pub(super) async fn a_freed_claim_can_be_made_again(storage: &impl Storage) {
 }
 
 pub(super) async fn only_the_claimant_settles(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
-    good(storage.settle(&scope, "m", id(2), Some(answer("Mine."))).await);
+    assert_unclaimed(storage.settle(&scope, "m", id(2), Some(answer("Mine."))).await);
     good(storage.settle(&scope, "m", id(2), None).await);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 3, 1)).await), taken(id(1)));
     // Whose claim was freed has no say in the next one.
     good(storage.settle(&scope, "m", id(1), None).await);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 2, 2)).await), Claimed::New);
-    good(storage.settle(&scope, "m", id(1), Some(answer("Mine."))).await);
+    assert_unclaimed(storage.settle(&scope, "m", id(1), Some(answer("Mine."))).await);
     good(storage.settle(&scope, "m", id(1), None).await);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 4, 3)).await), taken(id(2)));
 }
 
 pub(super) async fn claims_belong_to_their_scope(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let with = |tenant: Option<&str>, owner: Option<&str>| Scope {
         agent: "agent".into(),
         tenant: tenant.map(Into::into),
@@ -128,7 +124,6 @@ pub(super) async fn claims_belong_to_their_scope(storage: &impl Storage) {
 }
 
 pub(super) async fn one_of_many_claims_at_once_is_the_first(storage: &impl Storage) {
-    good(storage.join(REPLICA, LONG).await);
     let scope = scope("agent");
     for round in 0..20 {
         let message_id = format!("message {round}");
@@ -145,9 +140,8 @@ pub(super) async fn one_of_many_claims_at_once_is_the_first(storage: &impl Stora
 
 pub(super) async fn a_claim_says_whether_its_claimant_is_lost(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.join(REPLICA, LONG).await);
     assert_eq!(good(storage.claim(&scope, claim("m", 1, 1, 0)).await), Claimed::New);
     good(storage.leave(REPLICA).await);
     let other = Claim { replica: ReplicaId::from_u128(2), ..claim("m", 1, 2, 1) };
-    assert_eq!(good(storage.claim(&scope, other).await), Claimed::Task { id: id(1), by: None });
+    assert_eq!(good(storage.claim(&scope, other).await), Claimed::Task { id: id(1), place: None, by: None });
 }

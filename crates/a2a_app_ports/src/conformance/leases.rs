@@ -5,8 +5,8 @@ use std::time::Duration;
 use a2a_protocol_core::TaskState;
 use futures::future::join_all;
 
-use super::tasks::{REPLICA, assert_conflict, chunk, created, good, id, said, scope, status};
-use crate::{Holder, Lease, ReplicaId, Scope, Storage, StorageError, Taken, TaskId};
+use super::tasks::{REPLICA, assert_conflict, at, chunk, create, created, good, id, said, scope, status};
+use crate::{Author, Holder, Lease, ReplicaId, Scope, Storage, StorageError, Taken, TaskId};
 
 const OTHER: ReplicaId = ReplicaId::from_u128(2);
 /// Longer than any case takes.
@@ -14,8 +14,7 @@ pub(super) const LONG: Duration = Duration::from_secs(3600);
 
 async fn running(storage: &impl Storage, number: u64) -> (Scope, TaskId, Lease) {
     let scope = scope("agent");
-    good(storage.join(REPLICA, LONG).await);
-    good(storage.create(&scope, id(number), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &scope, id(number), vec![created(1, "context")]).await);
     (scope, id(number), Lease::first(REPLICA))
 }
 
@@ -46,10 +45,10 @@ pub(super) async fn a_created_task_is_its_creators_to_run(storage: &impl Storage
     good(storage.join(OTHER, LONG).await);
     assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::By(lease));
     assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(lease), "one run at a time");
-    assert_eq!(good(storage.append(&scope, id, 1, vec![status(2, TaskState::Working)], Some(lease)).await), 2);
+    assert_eq!(good(storage.append(&scope, id, 1, vec![status(2, TaskState::Working)], Author::Run(lease)).await), 2);
     // What a caller says needs no lease.
-    assert_eq!(good(storage.append(&scope, id, 2, vec![said(3, "More.")], None).await), 3);
-    let stale = storage.append(&scope, id, 2, vec![status(4, TaskState::Working)], Some(lease)).await;
+    assert_eq!(good(storage.append(&scope, id, 2, vec![said(3, "More.")], Author::Caller).await), 3);
+    let stale = storage.append(&scope, id, 2, vec![status(4, TaskState::Working)], Author::Run(lease)).await;
     assert_conflict(stale, 3);
     assert_eq!(orphans(storage).await, []);
 }
@@ -57,9 +56,9 @@ pub(super) async fn a_created_task_is_its_creators_to_run(storage: &impl Storage
 pub(super) async fn a_lease_ends_with_its_task(storage: &impl Storage) {
     let (scope, id, lease) = running(storage, 1).await;
     good(storage.join(OTHER, LONG).await);
-    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Completed)], Some(lease)).await);
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Completed)], Author::Run(lease)).await);
     assert_eq!(taken(storage, &scope, id, OTHER).await, Taken::Over);
-    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(lease)).await);
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Author::Run(lease)).await);
     good(storage.leave(REPLICA).await);
     assert_eq!(orphans(storage).await, [], "it has ended");
     assert!(good(storage.release(&scope, id, lease, 2).await));
@@ -67,16 +66,16 @@ pub(super) async fn a_lease_ends_with_its_task(storage: &impl Storage) {
 
 pub(super) async fn a_lease_that_is_given_back_can_be_taken(storage: &impl Storage) {
     let (scope, id, first) = running(storage, 1).await;
-    good(storage.append(&scope, id, 1, vec![status(2, TaskState::InputRequired)], Some(first)).await);
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::InputRequired)], Author::Run(first)).await);
     assert!(good(storage.release(&scope, id, first, 2).await));
     assert!(good(storage.release(&scope, id, first, 2).await), "again");
-    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(first)).await);
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Author::Run(first)).await);
     assert_eq!(orphans(storage).await, [], "nobody has to run it");
     good(storage.join(OTHER, LONG).await);
     let (second, orphaned) = lease(taken(storage, &scope, id, OTHER).await);
     assert!(second.replica == OTHER && second.fence > first.fence && !orphaned, "{second:?}");
-    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(second)).await);
-    assert_fenced(storage.append(&scope, id, 3, vec![status(4, TaskState::Working)], Some(first)).await);
+    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Author::Run(second)).await);
+    assert_fenced(storage.append(&scope, id, 3, vec![status(4, TaskState::Working)], Author::Run(first)).await);
     // Late, the first one gives nothing back that is not its own.
     assert!(good(storage.release(&scope, id, first, 9).await));
     assert_eq!(taken(storage, &scope, id, REPLICA).await, Taken::By(second));
@@ -84,16 +83,16 @@ pub(super) async fn a_lease_that_is_given_back_can_be_taken(storage: &impl Stora
 
 pub(super) async fn a_lease_is_not_given_back_over_what_was_not_seen(storage: &impl Storage) {
     let (scope, id, lease) = running(storage, 1).await;
-    good(storage.append(&scope, id, 1, vec![said(2, "And?")], None).await);
+    good(storage.append(&scope, id, 1, vec![said(2, "And?")], Author::Caller).await);
     assert!(!good(storage.release(&scope, id, lease, 1).await));
-    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(lease)).await);
+    good(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Author::Run(lease)).await);
     assert!(good(storage.release(&scope, id, lease, 3).await));
 }
 
 pub(super) async fn a_replica_that_left_is_written_off(storage: &impl Storage) {
     let (scope, id, first) = running(storage, 1).await;
     let (_, paused, its) = running(storage, 2).await;
-    good(storage.append(&scope, paused, 1, vec![status(2, TaskState::InputRequired)], Some(its)).await);
+    good(storage.append(&scope, paused, 1, vec![status(2, TaskState::InputRequired)], Author::Run(its)).await);
     assert!(good(storage.release(&scope, paused, its, 2).await));
     good(storage.join(OTHER, LONG).await);
     good(storage.leave(REPLICA).await);
@@ -134,18 +133,21 @@ pub(super) async fn of_many_who_take_over_one_does(storage: &impl Storage) {
 
 pub(super) async fn what_a_lost_replica_appends_is_refused(storage: &impl Storage) {
     let (scope, id, first) = running(storage, 1).await;
-    good(storage.append(&scope, id, 1, vec![chunk(2, "report", "one", false)], Some(first)).await);
+    good(storage.append(&scope, id, 1, vec![chunk(2, "report", "one", false)], Author::Run(first)).await);
     good(storage.leave(REPLICA).await);
     good(storage.join(OTHER, LONG).await);
     let (second, _) = lease(taken(storage, &scope, id, OTHER).await);
     for late in [chunk(3, "report", "two", true), status(3, TaskState::Completed)] {
-        assert_fenced(storage.append(&scope, id, 2, vec![late.clone()], Some(first)).await);
+        assert_fenced(storage.append(&scope, id, 2, vec![late.clone()], Author::Run(first)).await);
         // Whatever it takes for the end of the log: it is the lease that it has to hear of.
-        assert_fenced(storage.append(&scope, id, 7, vec![late], Some(first)).await);
+        assert_fenced(storage.append(&scope, id, 7, vec![late], Author::Run(first)).await);
     }
     let forged = Lease { replica: OTHER, fence: first.fence };
-    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Some(forged)).await);
-    assert_eq!(good(storage.append(&scope, id, 2, vec![status(3, TaskState::Completed)], Some(second)).await), 3);
+    assert_fenced(storage.append(&scope, id, 2, vec![status(3, TaskState::Working)], Author::Run(forged)).await);
+    assert_eq!(
+        good(storage.append(&scope, id, 2, vec![status(3, TaskState::Completed)], Author::Run(second)).await),
+        3
+    );
 }
 
 pub(super) async fn leases_belong_to_their_scope(storage: &impl Storage) {
@@ -161,15 +163,15 @@ pub(super) async fn leases_belong_to_their_scope(storage: &impl Storage) {
 pub(super) async fn a_task_that_nobody_has_is_found_once_its_log_grows(storage: &impl Storage) {
     for (number, pause) in [(1, TaskState::InputRequired), (2, TaskState::AuthRequired)] {
         let (scope, id, its) = running(storage, number).await;
-        good(storage.append(&scope, id, 1, vec![status(2, pause)], Some(its)).await);
+        good(storage.append(&scope, id, 1, vec![status(2, pause)], Author::Run(its)).await);
         assert!(good(storage.release(&scope, id, its, 2).await));
         assert_eq!(orphans(storage).await, [], "it waits for its caller");
-        good(storage.append(&scope, id, 2, vec![said(3, "Here.")], None).await);
+        good(storage.append(&scope, id, 2, vec![said(3, "Here.")], Author::Caller).await);
         assert_eq!(orphans(storage).await, [(scope.clone(), id)], "who said it may be lost");
         let (second, orphaned) = lease(taken(storage, &scope, id, REPLICA).await);
         assert!(!orphaned, "nobody ran it");
         assert_eq!(orphans(storage).await, []);
-        good(storage.append(&scope, id, 3, vec![status(4, TaskState::Completed)], Some(second)).await);
+        good(storage.append(&scope, id, 3, vec![status(4, TaskState::Completed)], Author::Run(second)).await);
     }
     assert_eq!(orphans(storage).await, []);
 }
@@ -185,7 +187,7 @@ pub(super) async fn a_snapshot_says_who_runs_the_task(storage: &impl Storage) {
     assert_eq!(holder().await, Some(Holder::Present(OTHER)));
     good(storage.leave(OTHER).await);
     assert_eq!(holder().await, Some(Holder::Lost));
-    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Canceled)], None).await);
+    good(storage.append(&scope, id, 1, vec![status(2, TaskState::Canceled)], Author::Caller).await);
     assert_eq!(holder().await, Some(Holder::Nobody), "it has ended");
 }
 
@@ -199,4 +201,53 @@ pub(super) async fn whoever_is_lost_takes_nothing(storage: &impl Storage) {
     assert!(matches!(refused, Err(StorageError::Fenced)), "it has left: {refused:?}");
     good(storage.join(OTHER, LONG).await);
     assert!(lease.fence < self::lease(taken(storage, &scope, id, OTHER).await).0.fence);
+}
+
+pub(super) async fn what_has_paused_is_found_the_longest_first(storage: &impl Storage) {
+    let (own, other) = (scope("agent"), scope("other"));
+    let tenant = Scope { tenant: Some("tenant".into()), ..own.clone() };
+    let pause = async |scope: &Scope, number, millis, state| {
+        good(create(storage, scope, id(number), vec![created(1, "context"), status(millis, state)]).await);
+    };
+    let release = async |scope: &Scope, number| {
+        assert!(good(storage.release(scope, id(number), Lease::first(REPLICA), 2).await));
+    };
+    for (number, scope, millis, state) in [
+        (1, &own, 30, TaskState::InputRequired),
+        (2, &own, 10, TaskState::AuthRequired),
+        (3, &tenant, 20, TaskState::InputRequired),
+        (4, &other, 5, TaskState::InputRequired),
+        (5, &own, 6, TaskState::Working),
+        (6, &own, 7, TaskState::InputRequired),
+        (7, &own, 8, TaskState::AuthRequired),
+        (8, &own, 9, TaskState::InputRequired),
+    ] {
+        pause(scope, number, millis, state).await;
+        release(scope, number).await;
+    }
+    pause(&own, 9, 4, TaskState::InputRequired).await;
+    let found = async |before, limit| good(storage.paused("agent", at(before), limit).await);
+    let [first, second, third] = [(own.clone(), id(2)), (tenant.clone(), id(3)), (own.clone(), id(1))];
+    // Some go on, with what was missing; one ends.
+    good(storage.append(&own, id(6), 2, vec![said(11, "Here.")], Author::Caller).await);
+    good(storage.append(&own, id(7), 2, vec![said(11, "Here.")], Author::Caller).await);
+    good(storage.append(&own, id(8), 2, vec![status(11, TaskState::Canceled)], Author::Caller).await);
+    assert_eq!(found(40, 10).await, [first.clone(), second.clone(), third.clone()]);
+    assert_eq!(found(40, 2).await, [first.clone(), second.clone()]);
+    assert_eq!(found(40, 0).await, []);
+    assert_eq!(found(30, 10).await, [first.clone(), second.clone()], "before is not at");
+    assert_eq!(found(10, 10).await, []);
+    assert_eq!(good(storage.paused("other", at(40), 10).await), [(other, id(4))]);
+    // Whoever takes one has it; one that pauses again has not been waiting for long.
+    good(storage.join(OTHER, LONG).await);
+    let (its, _) = lease(taken(storage, &own, id(2), OTHER).await);
+    assert_eq!(found(40, 10).await, [second.clone(), third.clone()]);
+    let again = vec![status(50, TaskState::Working), status(51, TaskState::InputRequired)];
+    good(storage.append(&own, id(2), 2, again, Author::Run(its)).await);
+    assert!(good(storage.release(&own, id(2), its, 4).await));
+    assert_eq!(found(40, 10).await, [second.clone(), third.clone()]);
+    assert_eq!(found(60, 10).await, [second, third, first]);
+    // What a lost replica has is an orphan.
+    good(storage.leave(REPLICA).await);
+    assert_eq!(found(60, 10).await.len(), 3);
 }

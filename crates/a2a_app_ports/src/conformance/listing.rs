@@ -7,8 +7,8 @@ use std::{
 
 use a2a_protocol_core::{Event, Task, TaskState, Timestamp};
 
-use super::tasks::{REPLICA, Random, at, chunk, created, good, id, scope, status};
-use crate::{ListQuery, Position, Revision, Scope, Storage, TaskId, TaskPage};
+use super::tasks::{Random, at, chunk, create, created, good, id, scope, status};
+use crate::{Author, ListQuery, Position, Revision, Scope, Storage, TaskId, TaskPage};
 
 const CONTEXTS: [&str; 3] = ["context-a", "context-b", "context-c"];
 const STATES: [TaskState; 7] = [
@@ -35,14 +35,14 @@ impl<'a, S: Storage> Listed<'a, S> {
 
     async fn create(&mut self, id: TaskId, events: Vec<Event>) {
         let task = super::tasks::fold(id, &events);
-        let revision = good(self.storage.create(&self.scope, id, events, None, REPLICA).await);
+        let revision = good(create(self.storage, &self.scope, id, events).await);
         self.tasks.insert(id, (revision, task));
     }
 
     async fn append(&mut self, id: TaskId, event: Event) {
         let Some((revision, task)) = self.tasks.get_mut(&id) else { panic!("no task {id}") };
         good(a2a_protocol_core::log::apply(task, &event));
-        *revision = good(self.storage.append(&self.scope, id, *revision, vec![event], None).await);
+        *revision = good(self.storage.append(&self.scope, id, *revision, vec![event], Author::Caller).await);
     }
 
     /// Tasks of all contexts and states, many of one status time.

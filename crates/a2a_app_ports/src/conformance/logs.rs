@@ -4,17 +4,17 @@ use a2a_protocol_core::{Event, FoldError, TaskState};
 use futures::future::join_all;
 
 use super::tasks::{
-    REPLICA, assert_conflict, assert_log, chunk, created, fold, full_log, good, id, metadata, said, scope, status,
+    assert_conflict, assert_log, chunk, create, created, fold, full_log, good, id, metadata, said, scope, status,
 };
-use crate::{Revision, Scope, Storage, StorageError, TaskId};
+use crate::{Author, Revision, Scope, Storage, StorageError, TaskId};
 
 pub(super) async fn a_created_task_is_read_back(storage: &impl Storage) {
     let scope = scope("agent");
     let one = [created(1, "context")];
-    assert_eq!(good(storage.create(&scope, id(1), one.to_vec(), None, REPLICA).await), 1);
+    assert_eq!(good(create(storage, &scope, id(1), one.to_vec()).await), 1);
     assert_log(storage, &scope, id(1), &one).await;
     let several = full_log();
-    assert_eq!(good(storage.create(&scope, id(2), several.clone(), None, REPLICA).await), 14);
+    assert_eq!(good(create(storage, &scope, id(2), several.clone()).await), 14);
     assert_log(storage, &scope, id(2), &several).await;
     assert_log(storage, &scope, id(1), &one).await;
 }
@@ -22,8 +22,8 @@ pub(super) async fn a_created_task_is_read_back(storage: &impl Storage) {
 pub(super) async fn a_taken_id_is_a_conflict(storage: &impl Storage) {
     let scope = scope("agent");
     let log = [created(1, "context"), status(2, TaskState::Working)];
-    good(storage.create(&scope, id(1), log.to_vec(), None, REPLICA).await);
-    assert_conflict(storage.create(&scope, id(1), vec![created(3, "other")], None, REPLICA).await, 2);
+    good(create(storage, &scope, id(1), log.to_vec()).await);
+    assert_conflict(create(storage, &scope, id(1), vec![created(3, "other")]).await, 2);
     assert_log(storage, &scope, id(1), &log).await;
 }
 
@@ -36,13 +36,13 @@ pub(super) async fn a_log_begins_with_its_creation(storage: &impl Storage) {
         vec![created(1, "context"), created(2, "context")],
     ];
     for events in misplaced {
-        let result = storage.create(&scope, id(1), events.clone(), None, REPLICA).await;
+        let result = create(storage, &scope, id(1), events.clone()).await;
         assert!(matches!(result, Err(StorageError::Refused(FoldError::Misplaced))), "{events:?} gave {result:?}");
         assert_nothing(storage, &scope, id(1)).await;
     }
     let log = [created(1, "context")];
-    good(storage.create(&scope, id(1), log.to_vec(), None, REPLICA).await);
-    let again = storage.append(&scope, id(1), 1, vec![created(2, "context")], None).await;
+    good(create(storage, &scope, id(1), log.to_vec()).await);
+    let again = storage.append(&scope, id(1), 1, vec![created(2, "context")], Author::Caller).await;
     assert!(matches!(again, Err(StorageError::Refused(FoldError::Misplaced))), "{again:?}");
     assert_log(storage, &scope, id(1), &log).await;
 }
@@ -52,26 +52,27 @@ pub(super) async fn appended_events_are_folded_and_kept(storage: &impl Storage) 
     // One by one, in pairs, and by threes: what is stored is the same.
     for (number, size) in [(1, 1), (2, 2), (3, 3)] {
         let log = full_log();
-        good(storage.create(&scope, id(number), log[..1].to_vec(), None, REPLICA).await);
+        good(create(storage, &scope, id(number), log[..1].to_vec()).await);
         let mut stored = 1;
         for batch in log[1..].chunks(size) {
-            let revision = good(storage.append(&scope, id(number), stored as Revision, batch.to_vec(), None).await);
+            let revision =
+                good(storage.append(&scope, id(number), stored as Revision, batch.to_vec(), Author::Caller).await);
             stored += batch.len();
             assert_eq!(revision, stored as Revision);
             assert_log(storage, &scope, id(number), &log[..stored]).await;
         }
     }
-    assert_eq!(good(storage.append(&scope, id(1), 14, Vec::new(), None).await), 14, "nothing appended");
+    assert_eq!(good(storage.append(&scope, id(1), 14, Vec::new(), Author::Caller).await), 14, "nothing appended");
 }
 
 pub(super) async fn an_append_at_another_revision_is_a_conflict(storage: &impl Storage) {
     let scope = scope("agent");
     let log = [created(1, "context"), status(2, TaskState::Working), said(3, "Well?")];
-    good(storage.create(&scope, id(1), log.to_vec(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), log.to_vec()).await);
     for expected in [0, 1, 2, 4, 5, Revision::MAX] {
-        assert_conflict(storage.append(&scope, id(1), expected, vec![said(4, "Late.")], None).await, 3);
+        assert_conflict(storage.append(&scope, id(1), expected, vec![said(4, "Late.")], Author::Caller).await, 3);
         // Who is late hears that first, whatever they bring.
-        assert_conflict(storage.append(&scope, id(1), expected, vec![created(4, "context")], None).await, 3);
+        assert_conflict(storage.append(&scope, id(1), expected, vec![created(4, "context")], Author::Caller).await, 3);
     }
     assert_log(storage, &scope, id(1), &log).await;
 }
@@ -79,7 +80,7 @@ pub(super) async fn an_append_at_another_revision_is_a_conflict(storage: &impl S
 pub(super) async fn a_refused_batch_changes_nothing(storage: &impl Storage) {
     let scope = scope("agent");
     let log = full_log()[..6].to_vec();
-    good(storage.create(&scope, id(1), log.clone(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), log.clone()).await);
     let good_ones = vec![
         chunk(20, "report", "more", true),
         chunk(21, "new", "first", false),
@@ -96,26 +97,26 @@ pub(super) async fn a_refused_batch_changes_nothing(storage: &impl Storage) {
     ];
     for last in refused {
         for batch in [vec![last.clone()], [good_ones.clone(), vec![last.clone(), said(27, "After.")]].concat()] {
-            let result = storage.append(&scope, id(1), 6, batch, None).await;
+            let result = storage.append(&scope, id(1), 6, batch, Author::Caller).await;
             assert!(matches!(result, Err(StorageError::Refused(_))), "{last:?} gave {result:?}");
             assert_log(storage, &scope, id(1), &log).await;
         }
     }
     let ends = vec![status(26, TaskState::Completed), said(27, "After.")];
-    let result = storage.append(&scope, id(1), 6, [good_ones.clone(), ends].concat(), None).await;
+    let result = storage.append(&scope, id(1), 6, [good_ones.clone(), ends].concat(), Author::Caller).await;
     assert!(matches!(result, Err(StorageError::Refused(FoldError::Ended(TaskState::Completed)))), "{result:?}");
     assert_log(storage, &scope, id(1), &log).await;
-    assert_eq!(good(storage.append(&scope, id(1), 6, good_ones.clone(), None).await), 12);
+    assert_eq!(good(storage.append(&scope, id(1), 6, good_ones.clone(), Author::Caller).await), 12);
     assert_log(storage, &scope, id(1), &[log, good_ones].concat()).await;
 }
 
 pub(super) async fn a_refused_creation_creates_nothing(storage: &impl Storage) {
     let scope = scope("agent");
     let events = vec![created(1, "context"), status(2, TaskState::Working), chunk(3, "none", "text", true)];
-    let result = storage.create(&scope, id(1), events.clone(), None, REPLICA).await;
+    let result = create(storage, &scope, id(1), events.clone()).await;
     assert!(matches!(result, Err(StorageError::Refused(FoldError::UnknownArtifact(_)))), "{result:?}");
     assert_nothing(storage, &scope, id(1)).await;
-    good(storage.create(&scope, id(1), events[..2].to_vec(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), events[..2].to_vec()).await);
     assert_log(storage, &scope, id(1), &events[..2]).await;
 }
 
@@ -124,9 +125,9 @@ pub(super) async fn an_ended_task_takes_no_more_events(storage: &impl Storage) {
     let ends = [TaskState::Completed, TaskState::Failed, TaskState::Canceled, TaskState::Rejected];
     for (number, end) in (1..).zip(ends) {
         let log = [created(1, "context"), status(2, end.clone())];
-        good(storage.create(&scope, id(number), log.to_vec(), None, REPLICA).await);
+        good(create(storage, &scope, id(number), log.to_vec()).await);
         for late in &full_log()[1..] {
-            let result = storage.append(&scope, id(number), 2, vec![late.clone()], None).await;
+            let result = storage.append(&scope, id(number), 2, vec![late.clone()], Author::Caller).await;
             assert!(matches!(result, Err(StorageError::Refused(_))), "{late:?} after {end} gave {result:?}");
         }
         assert_log(storage, &scope, id(number), &log).await;
@@ -136,9 +137,9 @@ pub(super) async fn an_ended_task_takes_no_more_events(storage: &impl Storage) {
 pub(super) async fn every_revision_is_the_fold_of_its_events(storage: &impl Storage) {
     let scope = scope("agent");
     let log = full_log();
-    good(storage.create(&scope, id(1), log[..2].to_vec(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), log[..2].to_vec()).await);
     for (stored, event) in log.iter().enumerate().skip(2) {
-        good(storage.append(&scope, id(1), stored as Revision, vec![event.clone()], None).await);
+        good(storage.append(&scope, id(1), stored as Revision, vec![event.clone()], Author::Caller).await);
     }
     for length in 1..=log.len() {
         let snapshot = good(storage.snapshot_at(&scope, id(1), length as Revision).await);
@@ -154,7 +155,7 @@ pub(super) async fn every_revision_is_the_fold_of_its_events(storage: &impl Stor
 pub(super) async fn events_come_in_pages(storage: &impl Storage) {
     let scope = scope("agent");
     let log = full_log();
-    good(storage.create(&scope, id(1), log.clone(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), log.clone()).await);
     for limit in [1, 2, 5, 14, 100] {
         let mut read: Vec<Event> = Vec::new();
         while read.len() < log.len() {
@@ -174,14 +175,10 @@ pub(super) async fn events_come_in_pages(storage: &impl Storage) {
 pub(super) async fn chunks_add_up(storage: &impl Storage) {
     const CHUNKS: u64 = 500;
     let scope = scope("agent");
-    good(
-        storage
-            .create(&scope, id(1), vec![created(1, "context"), chunk(2, "report", "0 ", false)], None, REPLICA)
-            .await,
-    );
+    good(create(storage, &scope, id(1), vec![created(1, "context"), chunk(2, "report", "0 ", false)]).await);
     for number in 1..CHUNKS {
         let next = chunk(number + 2, "report", &format!("{number} "), true);
-        good(storage.append(&scope, id(1), number + 1, vec![next], None).await);
+        good(storage.append(&scope, id(1), number + 1, vec![next], Author::Caller).await);
     }
     let text: String = (0..CHUNKS).map(|number| format!("{number} ")).collect();
     let snapshot = good(storage.snapshot(&scope, id(1)).await);
@@ -195,11 +192,11 @@ pub(super) async fn chunks_add_up(storage: &impl Storage) {
 pub(super) async fn a_snapshot_stays_what_it_was(storage: &impl Storage) {
     let scope = scope("agent");
     let log = full_log();
-    good(storage.create(&scope, id(1), log[..1].to_vec(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), log[..1].to_vec()).await);
     let mut held = Vec::new();
     for (stored, event) in log.iter().enumerate().skip(1) {
         held.push(good(storage.snapshot(&scope, id(1)).await).map(|snapshot| snapshot.task).unwrap_or_default());
-        good(storage.append(&scope, id(1), stored as Revision, vec![event.clone()], None).await);
+        good(storage.append(&scope, id(1), stored as Revision, vec![event.clone()], Author::Caller).await);
     }
     for (length, task) in (1..).zip(held) {
         assert_eq!(*task, fold(id(1), &log[..length]), "the snapshot taken at {length}");
@@ -208,14 +205,14 @@ pub(super) async fn a_snapshot_stays_what_it_was(storage: &impl Storage) {
 
 pub(super) async fn what_was_never_created_is_not_there(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), full_log(), None, REPLICA).await);
+    good(create(storage, &scope, id(1), full_log()).await);
     assert_nothing(storage, &scope, id(2)).await;
 }
 
 /// Checks that there is no such task, whatever is asked of it.
 pub(super) async fn assert_nothing(storage: &impl Storage, scope: &Scope, id: TaskId) {
     for expected in [0, 1, 14] {
-        let result = storage.append(scope, id, expected, vec![said(1, "Hello?")], None).await;
+        let result = storage.append(scope, id, expected, vec![said(1, "Hello?")], Author::Caller).await;
         assert!(matches!(result, Err(StorageError::NotFound)), "append gave {result:?}");
     }
     assert_eq!(good(storage.snapshot(scope, id).await), None, "the snapshot");
@@ -226,11 +223,11 @@ pub(super) async fn assert_nothing(storage: &impl Storage, scope: &Scope, id: Ta
 pub(super) async fn one_of_many_appends_at_a_revision_wins(storage: &impl Storage) {
     const RACERS: u64 = 8;
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &scope, id(1), vec![created(1, "context")]).await);
     for revision in 1..20 {
         let appends = (0..RACERS).map(|racer| {
             let event = said(revision, &format!("racer {racer}"));
-            storage.append(&scope, id(1), revision, vec![event], None)
+            storage.append(&scope, id(1), revision, vec![event], Author::Caller)
         });
         let results = join_all(appends).await;
         assert_one_wins(&results, revision);
@@ -254,7 +251,7 @@ pub(super) fn one_of_many_threads_wins_each_revision(storage: &impl Storage, blo
     const REVISIONS: Revision = 500;
     let scope = scope("race");
     block_on(Box::pin(async {
-        good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
+        good(create(storage, &scope, id(1), vec![created(1, "context")]).await);
     }));
     let (start, results) = (Barrier::new(THREADS), Mutex::new(vec![Vec::new(); REVISIONS as usize]));
     std::thread::scope(|threads| {
@@ -265,17 +262,18 @@ pub(super) fn one_of_many_threads_wins_each_revision(storage: &impl Storage, blo
                     start.wait();
                     block_on(Box::pin(async {
                         let event = said(revision, &format!("thread {thread}"));
-                        let won = match storage.append(scope, id(1), revision, vec![event.clone()], None).await {
-                            Ok(next) => {
-                                assert_eq!(next, revision + 1);
-                                Some(event)
-                            }
-                            Err(StorageError::Conflict { current }) => {
-                                assert_eq!(current, revision + 1);
-                                None
-                            }
-                            Err(error) => panic!("failed: {error:?}"),
-                        };
+                        let won =
+                            match storage.append(scope, id(1), revision, vec![event.clone()], Author::Caller).await {
+                                Ok(next) => {
+                                    assert_eq!(next, revision + 1);
+                                    Some(event)
+                                }
+                                Err(StorageError::Conflict { current }) => {
+                                    assert_eq!(current, revision + 1);
+                                    None
+                                }
+                                Err(error) => panic!("failed: {error:?}"),
+                            };
                         let mut results = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                         results[revision as usize - 1].extend(won);
                     }));

@@ -1,5 +1,6 @@
 //! What every implementation of a port has to do, as suites that anyone can run against their own.
 
+mod claimed;
 mod claims;
 mod leases;
 mod listing;

@@ -4,11 +4,13 @@ use a2a_protocol_core::{AuthenticationInfo, ProtocolVersion, TaskPushNotificatio
 
 use super::{
     leases::LONG,
-    tasks::{REPLICA, at, created, good, id, scope, status},
+    tasks::{REPLICA, at, create, create_with, created, good, id, scope, status},
 };
-use crate::{PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Storage, StorageError, TaskId};
+use crate::{
+    Author, PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Storage, StorageError, TaskId,
+};
 
-fn row(name: &str, millis: u64, cursor: Revision) -> PushConfigRow {
+pub(super) fn row(name: &str, millis: u64, cursor: Revision) -> PushConfigRow {
     let mut config = TaskPushNotificationConfig::default();
     config.id = Some(name.to_owned());
     config.url = format!("https://hook.example/{name}?at={millis}");
@@ -58,7 +60,7 @@ async fn pending(storage: &impl Storage, agent: &str) -> Vec<PushConfigKey> {
 
 pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &scope, id(1), vec![created(1, "context")]).await);
     assert!(!has_configs(storage, &scope, id(1)).await);
     assert_eq!(good(storage.push_config(&scope, id(1), "one").await), None);
     good(put(storage, &scope, id(1), full_row("one")).await);
@@ -70,7 +72,7 @@ pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Stora
     good(put(storage, &scope, id(1), row("one", 10, 2)).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("two", 8, 1)]);
     // A task that has ended keeps its configurations, and takes more.
-    good(storage.append(&scope, id(1), 1, vec![status(20, TaskState::Completed)], None).await);
+    good(storage.append(&scope, id(1), 1, vec![status(20, TaskState::Completed)], Author::Caller).await);
     good(put(storage, &scope, id(1), row("three", 30, 2)).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 10, 3), row("three", 30, 2), row("two", 8, 1)]);
     // Whatever the clock says, it is newer than what it replaces.
@@ -81,7 +83,7 @@ pub(super) async fn a_push_config_is_read_back_and_replaced(storage: &impl Stora
 
 pub(super) async fn a_task_has_no_more_push_configs_than_it_may(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0))), REPLICA).await);
+    good(create_with(storage, &scope, id(1), vec![created(1, "context")], row("one", 1, 0)).await);
     good(storage.put_push_config(&scope, id(1), row("two", 1, 0), 2).await);
     let before = all(storage, &scope, id(1)).await;
     let full = storage.put_push_config(&scope, id(1), row("three", 1, 0), 2).await;
@@ -94,7 +96,7 @@ pub(super) async fn a_task_has_no_more_push_configs_than_it_may(storage: &impl S
 
 pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &scope, id(1), vec![created(1, "context")]).await);
     let names = [" ", "A", "B", "a", "a b", "a/b?c", "aa", "b", "~", "é", "ü", "☃", "🦀"];
     for name in names.iter().rev() {
         good(put(storage, &scope, id(1), row(name, 1, 1)).await);
@@ -121,7 +123,7 @@ pub(super) async fn push_configs_come_in_pages_by_id(storage: &impl Storage) {
 
 pub(super) async fn a_deleted_push_config_is_gone(storage: &impl Storage) {
     let scope = scope("agent");
-    good(storage.create(&scope, id(1), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &scope, id(1), vec![created(1, "context")]).await);
     good(put(storage, &scope, id(1), row("one", 1, 0)).await);
     good(put(storage, &scope, id(1), row("two", 2, 0)).await);
     for _ in 0..2 {
@@ -144,8 +146,8 @@ pub(super) async fn push_configs_belong_to_a_task_of_their_scope(storage: &impl 
         owner: owner.map(Into::into),
     };
     let own = with(Some("a"), Some("b"));
-    good(storage.create(&own, id(1), vec![created(1, "context")], None, REPLICA).await);
-    good(storage.create(&own, id(2), vec![created(1, "context")], None, REPLICA).await);
+    good(create(storage, &own, id(1), vec![created(1, "context")]).await);
+    good(create(storage, &own, id(2), vec![created(1, "context")]).await);
     good(put(storage, &own, id(1), row("one", 1, 0)).await);
     assert_eq!(all(storage, &own, id(2)).await, [], "another task");
     let strangers = [scope("agent"), scope("other"), with(Some("b"), Some("a")), with(Some("a"), None)];
@@ -166,19 +168,18 @@ pub(super) async fn push_configs_belong_to_a_task_of_their_scope(storage: &impl 
 
 pub(super) async fn a_push_config_comes_with_its_task_or_not_at_all(storage: &impl Storage) {
     let scope = scope("agent");
-    let push = || Some(Box::new(row("one", 1, 0)));
+    let push = || row("one", 1, 0);
     let misplaced = vec![status(1, TaskState::Working)];
-    assert!(storage.create(&scope, id(1), misplaced, push(), REPLICA).await.is_err());
+    assert!(create_with(storage, &scope, id(1), misplaced, push()).await.is_err());
     assert_eq!(all(storage, &scope, id(1)).await, []);
     assert_eq!(pending(storage, "agent").await, []);
 
-    good(storage.create(&scope, id(1), vec![created(1, "context")], push(), REPLICA).await);
+    good(create_with(storage, &scope, id(1), vec![created(1, "context")], push()).await);
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 1, 0)]);
     assert_eq!(pending(storage, "agent").await, [key(&scope, id(1), "one")]);
     assert!(has_configs(storage, &scope, id(1)).await);
 
-    let other = Some(Box::new(row("two", 2, 0)));
-    assert!(storage.create(&scope, id(1), vec![created(2, "context")], other, REPLICA).await.is_err());
+    assert!(create_with(storage, &scope, id(1), vec![created(2, "context")], row("two", 2, 0)).await.is_err());
     assert_eq!(all(storage, &scope, id(1)).await, [row("one", 1, 0)]);
 }
 
@@ -186,7 +187,7 @@ pub(super) async fn a_push_cursor_never_goes_back(storage: &impl Storage) {
     let scope = scope("agent");
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let log = vec![created(1, "context"), status(2, TaskState::Working), status(3, TaskState::Working)];
-    good(storage.create(&scope, id(1), log, Some(Box::new(row("one", 5, 0))), REPLICA).await);
+    good(create_with(storage, &scope, id(1), log, row("one", 5, 0)).await);
     good(put(storage, &scope, id(1), row("two", 5, 0)).await);
     for (told, cursor) in [(1, 1), (2, 2), (1, 2), (0, 2)] {
         good(storage.advance_push(&one, at(5), told).await);
@@ -206,7 +207,7 @@ pub(super) async fn a_push_failure_is_noted_on_what_failed(storage: &impl Storag
     let scope = scope("agent");
     let (one, two) = (key(&scope, id(1), "one"), key(&scope, id(1), "two"));
     let failure = || PushFailure { time: at(9), reason: "503, \"busy\"".to_owned() };
-    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 5, 0))), REPLICA).await);
+    good(create_with(storage, &scope, id(1), vec![created(1, "context")], row("one", 5, 0)).await);
     good(put(storage, &scope, id(1), row("two", 5, 0)).await);
     good(storage.fail_push(&one, at(5), failure()).await);
     let failed = PushConfigRow { failure: Some(failure()), ..row("one", 5, 0) };
@@ -226,7 +227,7 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
         (scope("agent"), Scope { agent: "agent".into(), tenant: Some("a".into()), owner: Some("b".into()) });
     let mut expected = Vec::new();
     for (number, scope) in (0..).zip([&own, &tenant, &own, &tenant, &scope("other")]) {
-        good(storage.create(scope, id(number), vec![created(1, "context")], None, REPLICA).await);
+        good(create(storage, scope, id(number), vec![created(1, "context")]).await);
         good(put(storage, scope, id(number), row("behind", 1, 0)).await);
         good(put(storage, scope, id(number), row("told", 1, 1)).await);
         good(put(storage, scope, id(number), row("also behind", 1, 0)).await);
@@ -255,22 +256,20 @@ pub(super) async fn push_configs_behind_their_logs_are_pending(storage: &impl St
         good(storage.advance_push(key, at(1), 1).await);
     }
     assert_eq!(pending(storage, "agent").await, []);
-    good(storage.append(&own, id(0), 1, vec![status(2, TaskState::Completed)], None).await);
+    good(storage.append(&own, id(0), 1, vec![status(2, TaskState::Completed)], Author::Caller).await);
     let names: Vec<_> = pending(storage, "agent").await.into_iter().map(|key| (key.task, key.id)).collect();
     assert_eq!(names, ["also behind", "behind", "told"].map(|name| (id(0), name.into())));
 }
 
 pub(super) async fn one_replica_at_a_time_tells_webhooks(storage: &impl Storage) {
     let (scope, other) = (scope("agent"), ReplicaId::from_u128(2));
-    for replica in [REPLICA, other] {
-        good(storage.join(replica, LONG).await);
-    }
-    good(storage.create(&scope, id(1), vec![created(1, "context")], Some(Box::new(row("one", 1, 0))), REPLICA).await);
+    good(storage.join(other, LONG).await);
+    good(create_with(storage, &scope, id(1), vec![created(1, "context")], row("one", 1, 0)).await);
     assert!(good(storage.take_pushes(&scope, id(1), REPLICA).await));
     assert!(good(storage.take_pushes(&scope, id(1), REPLICA).await), "it does already");
     assert!(!good(storage.take_pushes(&scope, id(1), other).await));
     assert_eq!(pending(storage, "agent").await, [], "somebody sees to it");
-    good(storage.append(&scope, id(1), 1, vec![status(2, TaskState::Completed)], None).await);
+    good(storage.append(&scope, id(1), 1, vec![status(2, TaskState::Completed)], Author::Caller).await);
     assert!(!good(storage.release_pushes(&scope, id(1), REPLICA, 1).await), "there is more");
     assert!(good(storage.release_pushes(&scope, id(1), other, 1).await), "it does not tell them");
     assert!(!good(storage.take_pushes(&scope, id(1), other).await));

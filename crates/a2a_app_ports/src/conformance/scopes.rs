@@ -4,20 +4,20 @@ use a2a_protocol_core::TaskState;
 
 use super::{
     logs::assert_nothing,
-    tasks::{REPLICA, assert_log, created, full_log, good, id, scope, status},
+    tasks::{assert_log, create, created, full_log, good, id, scope, status},
 };
-use crate::{ListQuery, Scope, Storage, StorageError};
+use crate::{Author, ListQuery, Scope, Storage, StorageError};
 
 pub(super) async fn a_task_exists_in_its_own_scope_only(storage: &impl Storage) {
     let (own, other) = (scope("own"), scope("other"));
     let log = full_log();
-    good(storage.create(&own, id(1), log.clone(), None, REPLICA).await);
+    good(create(storage, &own, id(1), log.clone()).await);
     let page = good(storage.list(&other, &ListQuery { limit: 10, ..ListQuery::default() }).await);
     assert_eq!((page.tasks.len(), page.total, page.next), (0, 0, None));
     assert_nothing(storage, &other, id(1)).await;
     // An id that another scope has is never made twice. A storage may refuse it, or keep the two
     // apart; it must not tell how long the other log is.
-    let result = storage.create(&other, id(1), vec![created(1, "context")], None, REPLICA).await;
+    let result = create(storage, &other, id(1), vec![created(1, "context")]).await;
     assert!(matches!(result, Ok(1) | Err(StorageError::Conflict { current: 0 })), "{result:?}");
     assert_log(storage, &own, id(1), &log).await;
 }
@@ -36,7 +36,7 @@ pub(super) async fn scopes_differ_in_each_of_their_parts(storage: &impl Storage)
         })
         .collect();
     for (number, scope) in (0..).zip(&scopes) {
-        good(storage.create(scope, id(number), vec![created(number, "context")], None, REPLICA).await);
+        good(create(storage, scope, id(number), vec![created(number, "context")]).await);
     }
     let queries = [
         ListQuery { limit: 10, ..ListQuery::default() },
@@ -53,7 +53,7 @@ pub(super) async fn scopes_differ_in_each_of_their_parts(storage: &impl Storage)
         assert_nothing(storage, scope, id(next)).await;
     }
     for (number, scope) in (0..).zip(&scopes) {
-        good(storage.append(scope, id(number), 1, vec![status(100, TaskState::Working)], None).await);
+        good(storage.append(scope, id(number), 1, vec![status(100, TaskState::Working)], Author::Caller).await);
         assert_log(storage, scope, id(number), &[created(number, "context"), status(100, TaskState::Working)]).await;
     }
 }

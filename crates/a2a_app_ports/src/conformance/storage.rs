@@ -4,7 +4,12 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
-use super::{claims, leases, listing, logs, pushes, scopes};
+use super::{
+    claimed, claims,
+    leases::{self, LONG},
+    listing, logs, pushes, scopes,
+    tasks::{REPLICA, good},
+};
 use crate::{BoxFuture, Storage};
 
 /// One thing that a storage has to do. It panics, saying what it saw, when the storage does not.
@@ -26,7 +31,13 @@ macro_rules! cases {
     ($($module:ident::$case:ident,)*) => {
         /// All that a storage has to do.
         pub fn storage_cases<S: Storage>() -> Vec<StorageCase<S>> {
-            vec![$(StorageCase { name: stringify!($case), run: |storage| Box::pin($module::$case(storage)) },)*]
+            vec![$(StorageCase {
+                name: stringify!($case),
+                run: |storage| Box::pin(async move {
+                    good(storage.join(REPLICA, LONG).await);
+                    $module::$case(storage).await;
+                }),
+            },)*]
         }
     };
 }
@@ -64,6 +75,17 @@ cases! {
     claims::claims_belong_to_their_scope,
     claims::one_of_many_claims_at_once_is_the_first,
     claims::a_claim_says_whether_its_claimant_is_lost,
+    claimed::a_claimed_creation_uses_its_claim,
+    claimed::what_is_not_claimed_is_not_created,
+    claimed::a_claimed_message_uses_its_claim,
+    claimed::what_is_not_claimed_is_not_appended,
+    claimed::a_creation_is_refused_for_the_first_reason,
+    claimed::a_message_is_refused_for_the_first_reason,
+    claimed::a_used_claim_is_neither_freed_nor_answered,
+    claimed::what_is_stored_without_its_claim_does_not_use_it,
+    claimed::a_used_claim_outlives_its_log_and_its_claimant,
+    claimed::a_claim_is_used_or_freed_never_both,
+    claimed::whoever_is_lost_creates_nothing,
     leases::a_created_task_is_its_creators_to_run,
     leases::a_lease_ends_with_its_task,
     leases::a_lease_that_is_given_back_can_be_taken,
@@ -76,6 +98,7 @@ cases! {
     leases::a_task_that_nobody_has_is_found_once_its_log_grows,
     leases::whoever_is_lost_takes_nothing,
     leases::a_snapshot_says_who_runs_the_task,
+    leases::what_has_paused_is_found_the_longest_first,
     pushes::a_push_config_is_read_back_and_replaced,
     pushes::push_configs_come_in_pages_by_id,
     pushes::a_deleted_push_config_is_gone,
@@ -113,5 +136,6 @@ pub type BlockOn = dyn Fn(BoxFuture<'_, ()>) + Sync;
 /// When the storage does not conform.
 #[cfg(not(target_family = "wasm"))]
 pub fn racing_appends<S: Storage>(storage: &S, block_on: &BlockOn) {
+    block_on(Box::pin(async { good(storage.join(REPLICA, LONG).await) }));
     logs::one_of_many_threads_wins_each_revision(storage, block_on);
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use a2a_protocol_core::{Artifact, Event, EventKind, Message, Part, Task, TaskState, Timestamp, log};
 
-use crate::{ReplicaId, Revision, Scope, Snapshot, StorageError, TaskId, TaskStorage};
+use crate::{Creation, PushConfigRow, ReplicaId, Revision, Scope, Snapshot, StorageError, TaskId, TaskStorage};
 
-/// Who runs the tasks that the cases create.
+/// Who runs the tasks that the cases create. It has joined before they begin.
 pub(super) const REPLICA: ReplicaId = ReplicaId::from_u128(1);
 
 pub(super) fn scope(agent: &str) -> Scope {
@@ -74,6 +74,28 @@ pub(super) fn full_log() -> Vec<Event> {
         Event { time: at(13), kind: EventKind::CancelRequested },
         status_saying(14, TaskState::Canceled, "Stopped."),
     ]
+}
+
+/// Creates a task that [`REPLICA`] runs.
+pub(super) async fn create(
+    storage: &impl TaskStorage,
+    scope: &Scope,
+    id: TaskId,
+    events: Vec<Event>,
+) -> Result<Revision, StorageError> {
+    storage.create(scope, id, Creation::new(events, REPLICA)).await
+}
+
+/// The same, with a push configuration.
+pub(super) async fn create_with(
+    storage: &impl TaskStorage,
+    scope: &Scope,
+    id: TaskId,
+    events: Vec<Event>,
+    push: PushConfigRow,
+) -> Result<Revision, StorageError> {
+    let creation = Creation { push: Some(Box::new(push)), ..Creation::new(events, REPLICA) };
+    storage.create(scope, id, creation).await
 }
 
 /// The task that events make, as the domain folds them.

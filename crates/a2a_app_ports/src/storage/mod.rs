@@ -104,6 +104,9 @@ pub enum Claimed {
     Task {
         /// The task.
         id: TaskId,
+        /// The place of the message in the log of the task, once it is stored there: then the claim
+        /// is used.
+        place: Option<Revision>,
         /// Who has claimed it, unless that replica is lost by now.
         by: Option<ReplicaId>,
     },
@@ -111,6 +114,50 @@ pub enum Claimed {
     Message(Arc<Message>),
     /// The id is claimed for a request that says something else.
     OtherContent,
+}
+
+/// What a new task begins with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Creation {
+    /// Its first events: the very first is its creation.
+    pub events: Vec<Event>,
+    /// The push configuration that came with the message, if one did.
+    pub push: Option<Box<PushConfigRow>>,
+    /// Who runs it, under [`Lease::first`].
+    pub replica: ReplicaId,
+    /// Whether its message is claimed for it. Then it is stored only while it is, and the claim is
+    /// used with that.
+    pub claimed: bool,
+}
+
+impl Creation {
+    /// A task that begins with these events, run by this replica.
+    pub fn new(events: Vec<Event>, replica: ReplicaId) -> Self {
+        Self { events, push: None, replica, claimed: false }
+    }
+}
+
+/// On whose word events are appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// A run's, which has this lease.
+    Run(Lease),
+    /// A caller's.
+    Caller,
+    /// A caller's whose message, the first of the events, is claimed for the task. It is stored only
+    /// while it is, and the claim is used with that.
+    Claimant,
+}
+
+impl Author {
+    /// The lease of a run.
+    pub const fn lease(self) -> Option<Lease> {
+        match self {
+            Self::Run(lease) => Some(lease),
+            Self::Caller | Self::Claimant => None,
+        }
+    }
 }
 
 /// Why a storage did not do what it was asked.
@@ -128,8 +175,11 @@ pub enum StorageError {
     Refused(FoldError),
     /// There are as many as there may be: nothing was written.
     Full,
-    /// The task is no longer run under this lease: nothing was written.
+    /// The task is no longer run under this lease, or the replica is lost: nothing was written.
     Fenced,
+    /// The message is not claimed for this task, or not any more, or was stored before: nothing was
+    /// written.
+    Unclaimed,
     /// The storage itself failed.
     Failed(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -142,6 +192,7 @@ impl fmt::Display for StorageError {
             Self::Refused(error) => write!(f, "the event does not fit: {error}"),
             Self::Full => f.write_str("there are as many as there may be"),
             Self::Fenced => f.write_str("the task is run under another lease by now"),
+            Self::Unclaimed => f.write_str("the message is not claimed for this task"),
             Self::Failed(_) => f.write_str("the storage failed"),
         }
     }
@@ -152,42 +203,38 @@ impl std::error::Error for StorageError {
         match self {
             Self::Refused(error) => Some(error),
             Self::Failed(cause) => Some(&**cause),
-            Self::NotFound | Self::Conflict { .. } | Self::Full | Self::Fenced => None,
+            Self::NotFound | Self::Conflict { .. } | Self::Full | Self::Fenced | Self::Unclaimed => None,
         }
     }
 }
 
 /// Keeps the tasks of many scopes. Every implementation passes the conformance suite.
 pub trait TaskStorage: Send + Sync {
-    /// Begins the log of a new task, which this replica runs under [`Lease::first`]; the first event
-    /// is its creation. With it goes the push configuration that came with the message, if one did.
-    /// All of it is stored, or nothing.
+    /// Begins the log of a new task. All of it is stored, or nothing.
     ///
     /// # Errors
-    /// `Conflict` when the id is taken, `Refused` when the events do not fit together.
+    /// `Refused` when the events do not fit together, else `Conflict` when the id is taken, else
+    /// `Fenced` when the replica has not joined or is lost, else `Unclaimed`.
     fn create<'a>(
         &'a self,
         scope: &'a Scope,
         id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
+        creation: Creation,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
     /// Appends to a log that has exactly `expected` events. All events are stored, or none; they are
-    /// stored when this returns. What a run appends, it appends under its lease; what a caller says,
-    /// under none. With the end of the task its lease ends.
+    /// stored when this returns. With the end of the task its lease ends.
     ///
     /// # Errors
     /// `NotFound`, `Fenced` when the lease is not the task's, else `Conflict` when the log is longer
-    /// than expected, else `Refused`.
+    /// than expected, else `Refused`, else `Unclaimed`.
     fn append<'a>(
         &'a self,
         scope: &'a Scope,
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
     /// The task as it stands.
@@ -234,11 +281,12 @@ pub trait TaskStorage: Send + Sync {
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>>;
 
     /// Says how a message that is claimed for this task was answered without it: by this message, or,
-    /// with `None`, not at all, so that the id is free again. A claim that is answered already, or is
-    /// for another task, is left as it is.
+    /// with `None`, not at all, so that the id is free again. A claim that is used or answered already,
+    /// or is for another task, is left as it is.
     ///
     /// # Errors
-    /// Only `Failed`.
+    /// `Unclaimed` when there is an answer and the message is not claimed for this task, or was stored
+    /// there.
     fn settle<'a>(
         &'a self,
         scope: &'a Scope,
@@ -351,6 +399,18 @@ pub trait FleetStorage: Send + Sync {
     /// Only `Failed`.
     fn orphans<'a>(&'a self, agent: &'a str, limit: usize)
     -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>>;
+
+    /// Tasks of an agent that have paused before this time and that nobody has: they wait for their
+    /// callers. At most `limit` of them, the longest first.
+    ///
+    /// # Errors
+    /// Only `Failed`.
+    fn paused<'a>(
+        &'a self,
+        agent: &'a str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>>;
 
     /// Forgets a piece of what the storage has been told to keep no longer than until now: logs and
     /// tasks that have ended, claims, replicas that are lost. `true` when there may be more.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{CallContext, Reply, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{Author, CallContext, Reply, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, Message, Part, Role, TaskState};
 
 use super::{
@@ -51,7 +51,11 @@ impl Shared {
             // Once it is asked for, whoever runs the task is waited for; before, it was not known.
             if std::mem::replace(&mut asked, true) || live.is_running() {
                 let was_running = live.is_running();
-                live.until(|| live.slot().state.is_terminal() || (was_running && !live.is_running())).await;
+                let over = || {
+                    let slot = live.slot();
+                    slot.state.is_terminal() || slot.abandoned || (was_running && !slot.running)
+                };
+                live.until(over).await;
             }
         }
     }
@@ -72,7 +76,7 @@ impl Shared {
         if !live.cancel.is_requested() {
             let events = vec![Event { time: self.host.clock.now(), kind: EventKind::CancelRequested }];
             let news = News::of(revision, &events);
-            self.storage.append(scope, live.id(), revision, events, None).await?;
+            self.storage.append(scope, live.id(), revision, events, Author::Caller).await?;
             self.grown(live, scope, &news);
             live.cancel.request();
         }
@@ -98,7 +102,7 @@ impl Shared {
             let kind = EventKind::Status { state: state.clone(), message, metadata: None };
             let events = vec![Event { time: self.host.clock.now(), kind }];
             let news = News::of(revision, &events);
-            match self.storage.append(scope, live.id(), revision, events, Some(held.lease)).await {
+            match self.storage.append(scope, live.id(), revision, events, Author::Run(held.lease)).await {
                 Ok(_) => {
                     self.grown(live, scope, &news);
                     break Ok(());
@@ -107,7 +111,7 @@ impl Shared {
                 // It has ended meanwhile, or is another's to end.
                 Err(StorageError::Fenced | StorageError::Refused(_)) => break Ok(()),
                 Err(error) => {
-                    self.membership.put_aside(scope, live.id(), held);
+                    self.membership.doubt(scope, live.id(), held.by());
                     break Err(error);
                 }
             }

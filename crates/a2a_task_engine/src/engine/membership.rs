@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{BoxFuture, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
+use a2a_app_ports::{BoxFuture, Holder, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
 use futures::{
     future::{Either, select},
     lock::Mutex as AsyncMutex,
@@ -25,6 +25,9 @@ use super::{
 
 /// After these parts of the lease time without an answer it is over, with the rest to spare.
 const OVER_AFTER: (u32, u32) = (5, 6);
+/// So often a sweep looks at a task that may be this replica's without its knowing: what a storage did
+/// although it failed, it may do much later.
+const LOOKS: u32 = 60;
 
 /// The engine among the replicas.
 #[derive(Default)]
@@ -40,10 +43,9 @@ struct Current {
     replica: Option<ReplicaId>,
     /// As whom it was there before.
     before: Option<ReplicaId>,
-    /// Leases that it has and no run uses, because the storage failed the run.
-    unused: HashMap<TaskId, (Scope, Lease)>,
-    /// Tasks that it may have, because the storage failed when they were taken.
-    unsure: HashMap<TaskId, Scope>,
+    /// Tasks that it may have although no run has them, because the storage failed when they were
+    /// created, taken or run; and how often they are still looked at.
+    doubtful: HashMap<TaskId, (Scope, u32)>,
     /// Whether it has gone for good.
     gone: bool,
 }
@@ -62,14 +64,17 @@ pub(super) struct Held {
     epoch: u64,
 }
 
+impl Held {
+    /// Who got it.
+    pub(super) fn by(self) -> Present {
+        Present { replica: self.lease.replica, epoch: self.epoch }
+    }
+}
+
 impl Present {
     /// The lease of a task that this replica has created.
     pub(super) fn first(self) -> Held {
         Held { lease: Lease::first(self.replica), epoch: self.epoch }
-    }
-
-    pub(super) fn is_same(self, other: Self) -> bool {
-        self.epoch == other.epoch
     }
 }
 
@@ -91,10 +96,8 @@ pub(super) enum Acquired {
 pub(crate) enum Left {
     /// It waits for its caller, who may have said something meanwhile.
     GivenBack,
-    /// A replica ran it that was lost.
+    /// A replica ran it that was lost, or the storage failed its run.
     BrokenOff,
-    /// The storage failed its run, here: the next message goes on with it.
-    Abandoned,
 }
 
 impl Membership {
@@ -121,36 +124,28 @@ impl Membership {
         lock(&self.current).gone
     }
 
-    /// Keeps a lease for whoever runs the task next.
-    pub(super) fn put_aside(&self, scope: &Scope, id: TaskId, held: Held) {
+    /// Keeps in mind that a task may be this replica's although no run has it.
+    pub(super) fn doubt(&self, scope: &Scope, id: TaskId, by: Present) {
         let mut current = lock(&self.current);
-        if self.is_good(held) {
-            current.unused.insert(id, (scope.clone(), held.lease));
+        if self.is_current(by) {
+            current.doubtful.insert(id, (scope.clone(), LOOKS));
         }
     }
 
-    pub(super) fn take_unused(&self, id: TaskId) -> Option<Held> {
+    /// The tasks to look at for that, once more.
+    fn doubtful(&self) -> Vec<(Scope, TaskId)> {
         let mut current = lock(&self.current);
-        let epoch = self.epoch.load(Ordering::SeqCst);
-        current.unsure.remove(&id);
-        current.unused.remove(&id).map(|(_, lease)| Held { lease, epoch })
-    }
-
-    /// Keeps in mind that a task may have been taken although nobody heard of that.
-    fn be_unsure(&self, scope: &Scope, id: TaskId, epoch: u64) {
-        let mut current = lock(&self.current);
-        if self.epoch.load(Ordering::SeqCst) == epoch {
-            current.unsure.insert(id, scope.clone());
-        }
-    }
-
-    /// The tasks whose leases nobody here uses, as far as there are any.
-    pub(super) fn unused(&self) -> Vec<(Scope, TaskId)> {
-        let current = lock(&self.current);
-        let unused = current.unused.iter().map(|(id, (scope, _))| (scope.clone(), *id));
-        let mut all: Vec<_> = unused.chain(current.unsure.iter().map(|(id, scope)| (scope.clone(), *id))).collect();
+        current.doubtful.retain(|_, (_, looks)| {
+            *looks = looks.saturating_sub(1);
+            *looks > 0
+        });
+        let mut all: Vec<_> = current.doubtful.iter().map(|(id, (scope, _))| (scope.clone(), *id)).collect();
         all.sort_unstable_by_key(|(_, id)| *id);
         all
+    }
+
+    fn trust(&self, id: TaskId) {
+        lock(&self.current).doubtful.remove(&id);
     }
 
     /// The engine is this replica no more.
@@ -158,8 +153,7 @@ impl Membership {
         let mut current = lock(&self.current);
         if self.epoch.load(Ordering::SeqCst) == epoch {
             current.before = current.replica.take().or(current.before);
-            current.unused.clear();
-            current.unsure.clear();
+            current.doubtful.clear();
             self.epoch.fetch_add(1, Ordering::SeqCst);
         }
     }
@@ -207,7 +201,7 @@ impl Shared {
     }
 
     /// Gives up whatever this replica runs.
-    fn lose(&self, present: Present) {
+    pub(super) fn lose(&self, present: Present) {
         self.membership.lose(present.epoch);
         for live in self.live.all() {
             live.cancel.wake();
@@ -232,9 +226,6 @@ impl Shared {
     /// it is stopped again.
     pub(super) async fn acquire(self: &Arc<Self>, live: &Live, scope: &Scope) -> Result<Acquired, StorageError> {
         let id = live.id();
-        if let Some(held) = self.membership.take_unused(id) {
-            return Ok(Acquired::Held { held, left: Left::Abandoned });
-        }
         loop {
             let seen = live.revision();
             let present = self.present().await?;
@@ -245,7 +236,7 @@ impl Shared {
                     self.lose(present);
                     continue;
                 }
-                taken => taken.inspect_err(|_| self.membership.be_unsure(scope, id, epoch))?,
+                taken => taken.inspect_err(|_| self.membership.doubt(scope, id, present))?,
             };
             match taken {
                 Taken::Lease { lease, orphaned } => {
@@ -259,6 +250,26 @@ impl Shared {
                 // Unless somebody here has said something meanwhile, which that one may not see.
                 Taken::By(_) | Taken::Over if live.stop(seen) => return Ok(Acquired::Not),
                 Taken::By(_) | Taken::Over => {}
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Takes up tasks that are this replica's and that no run has.
+    pub(super) async fn settle_doubts(self: &Arc<Self>) {
+        for (scope, id) in self.membership.doubtful() {
+            let looked = async {
+                let Some(snapshot) = self.storage.snapshot(&scope, id).await? else { return Ok(()) };
+                if snapshot.task.status.state.is_terminal() {
+                    self.membership.trust(id);
+                    return Ok(());
+                }
+                let own = self.membership.present()?.map(|present| Holder::Present(present.replica));
+                if own == Some(snapshot.holder) { self.take_over(&scope, id).await } else { Ok(()) }
+            };
+            if let Err(error) = looked.await {
+                tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
             }
         }
     }

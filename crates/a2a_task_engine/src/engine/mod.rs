@@ -29,6 +29,7 @@ use a2a_app_ports::{
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task, shortened};
 
 use self::{
+    drive::Whole,
     live::Registry,
     membership::Membership,
     watch::{Until, Watch},
@@ -266,7 +267,10 @@ impl Shared {
         if snapshot.holder != Holder::Lost {
             return Ok((id, snapshot));
         }
-        if let Err(error) = Box::pin(self.take_over(scope, id)).await {
+        // Whoever asks may go away meanwhile.
+        let (engine, of) = (self.clone(), scope.clone());
+        let steps = async move { engine.take_over(&of, id).await };
+        if let Err(error) = Whole::new(self.clone(), Box::pin(steps)).await {
             tracing::warn!(task = %id, error = %run::Chain(&error), "cannot take a task over");
             return Ok((id, snapshot));
         }

@@ -5,7 +5,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use a2a_app_ports::{Answers, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{
+    Answers, Author, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId,
+};
 use a2a_protocol_core::{
     Error, ErrorKind, Event, EventKind, Message, SendDetails, SendMessageRequest, SendMessageResponse, StreamEvent,
     StreamResponse, extensions::IDEMPOTENT_SEND, log,
@@ -17,7 +19,7 @@ use super::{
     drive::{Drive, Whole},
     failed,
     live::{Live, Waiting},
-    membership::{Acquired, Present},
+    membership::Acquired,
     run::{Subject, TaskRun},
     skills,
     slot::News,
@@ -78,6 +80,8 @@ impl Shared {
             None if immediately => {}
             None => live.until(settled).await,
         }
+        // What is left of it goes on by itself: reading may take its time.
+        drop(work);
         if live.slot().abandoned {
             return Err(abandoned());
         }
@@ -112,8 +116,11 @@ impl Shared {
         let from = match created {
             Some(created) => (Arc::new(log::begin(id.into(), &created).map_err(Error::internal)?), message),
             None => {
-                let snapshot = self.snapshot_at(&scope, id, message).await?;
-                let snapshot = snapshot.ok_or_else(|| Error::task_not_found(&id.to_string()))?;
+                let snapshot = match self.snapshot_at(&scope, id, message).await? {
+                    Some(snapshot) => snapshot,
+                    // The log is gone: the task has long ended, and is shown as it did.
+                    None => self.find(&scope, &id.to_string()).await?.1,
+                };
                 (snapshot.task, snapshot.revision)
             }
         };
@@ -223,7 +230,8 @@ impl Shared {
 
     /// Adds a message to a task, and runs it unless somebody does.
     async fn follow_up(self: &Arc<Self>, incoming: Incoming, mut snapshot: Snapshot) -> Result<Sending, Error> {
-        let Incoming { scope, id, mut message, details, context, mut push, .. } = incoming;
+        let Incoming { scope, id, mut message, details, context, claim, mut push, .. } = incoming;
+        let author = if claim.is_some() { Author::Claimant } else { Author::Caller };
         self.attend();
         let live = self.live.enter(id);
         let waiting = live.waiting();
@@ -261,7 +269,7 @@ impl Shared {
             let mut events = vec![event(EventKind::Message(message.clone()))];
             events.extend(details.clone().map(|details| event(EventKind::Details(details))));
             let news = News::of(found, &events);
-            match self.storage.append(&scope, id, found, events, None).await {
+            match self.storage.append(&scope, id, found, events, author).await {
                 Ok(_) => {
                     self.grown(&live, &scope, &news);
                     break found + 1;
@@ -298,8 +306,8 @@ pub(super) struct Incoming {
     pub(super) context: Arc<CallContext>,
     /// Whether the caller wants the task as soon as it exists.
     pub(super) immediately: bool,
-    /// The message id that is claimed for it, and as whom.
-    pub(super) claim: Option<(Arc<str>, Present)>,
+    /// The message id, where it is claimed for the task.
+    pub(super) claim: Option<Arc<str>>,
     /// The push configuration that came along.
     pub(super) push: Option<Box<PushConfigRow>>,
 }

@@ -21,7 +21,7 @@ use super::{
     drive::Drive,
     failed,
     live::Live,
-    membership::{Acquired, Left},
+    membership::Acquired,
     run::{Chain, Subject, TaskRun},
     slot::News,
 };
@@ -114,8 +114,8 @@ impl Shared {
     }
 
     async fn try_sweep(self: &Arc<Self>) -> Result<(), StorageError> {
-        let orphans = self.storage.orphans(&self.agent, ORPHANS).await?;
-        for (scope, id) in self.membership.unused().into_iter().chain(orphans) {
+        self.settle_doubts().await;
+        for (scope, id) in self.storage.orphans(&self.agent, ORPHANS).await? {
             // One task that cannot be read is not to keep the others waiting.
             if let Err(error) = self.take_over(&scope, id).await {
                 tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
@@ -135,11 +135,7 @@ impl Shared {
     /// Takes a task over that nobody runs: it is run again, or failed, or waits for its caller.
     pub(super) async fn take_over(self: &Arc<Self>, scope: &Scope, id: TaskId) -> Result<(), StorageError> {
         let live = self.live.enter(id);
-        let Some(snapshot) = self.storage.snapshot(scope, id).await? else {
-            // It was never created after all.
-            self.membership.take_unused(id);
-            return Ok(());
-        };
+        let Some(snapshot) = self.storage.snapshot(scope, id).await? else { return Ok(()) };
         self.observe(&live, scope, &snapshot);
         if !live.start() {
             return Ok(());
@@ -153,7 +149,6 @@ impl Shared {
             );
             return self.end_held(&live, scope, held, TaskState::Failed, Some(text)).await;
         };
-        let left = if left == Left::Abandoned { Left::BrokenOff } else { left };
         let run = TaskRun::resume(self.clone(), subject, live.clone(), held);
         let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go_on(left)));
         drive.until(&live, || run.has_begun() || !live.is_running()).await;

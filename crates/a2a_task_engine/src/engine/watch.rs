@@ -57,9 +57,12 @@ pub(crate) struct Watch {
     /// Whether there was nothing to read the last time.
     vain: bool,
     listener: Option<EventListener>,
-    /// Whether anybody runs the task is being looked up; or has been, since the last change.
+    /// The task is being looked up: whether anybody runs it, or how it ended.
     asking: Option<BoxFuture<'static, Result<Option<Snapshot>, StorageError>>>,
+    /// Whether it has been looked up since the last change.
     asked: bool,
+    /// Whether the log is gone.
+    gone: bool,
     /// The work that is done beside reading.
     beside: Option<Beside>,
     over: bool,
@@ -95,6 +98,7 @@ impl Watch {
             listener: None,
             asking: None,
             asked: false,
+            gone: false,
             beside: None,
             over: false,
         }
@@ -119,6 +123,23 @@ impl Watch {
                 return;
             }
         }
+    }
+
+    fn look_up(&self) -> BoxFuture<'static, Result<Option<Snapshot>, StorageError>> {
+        let (engine, scope, id) = (self.engine.clone(), self.scope.clone(), self.id);
+        Box::pin(async move { engine.storage.snapshot(&scope, id).await })
+    }
+
+    /// The storage is asked again, after a while.
+    fn try_later(&mut self) {
+        self.failures += 1;
+        self.rest = Some(self.engine.host.clock.sleep(RETRY));
+    }
+
+    /// Ends with an error.
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Arc<StreamEvent>, Error>>> {
+        self.over = true;
+        Poll::Ready(Some(Err(error)))
     }
 
     fn is_last(&self, event: &Event) -> bool {
@@ -181,21 +202,34 @@ impl Stream for Watch {
                         this.vain = false;
                         this.take(events);
                     }
-                    Ok(None) => {
-                        this.over = true;
-                        return Poll::Ready(Some(Err(Error::task_not_found(&this.task_id))));
-                    }
-                    Err(error) if this.failures >= RETRIES => {
-                        this.over = true;
-                        return Poll::Ready(Some(Err(Error::internal(error))));
-                    }
+                    // What was looked up before does not tell how the task ended.
+                    Ok(None) => (this.gone, this.asking) = (true, None),
+                    Err(error) if this.failures >= RETRIES => return this.fail(Error::internal(error)),
                     Err(_) => {
-                        this.failures += 1;
-                        this.rest = Some(this.engine.host.clock.sleep(RETRY));
+                        this.try_later();
                         continue;
                     }
                 }
                 this.failures = 0;
+                continue;
+            }
+            if this.gone {
+                let mut asking = this.asking.take().unwrap_or_else(|| this.look_up());
+                let Poll::Ready(found) = asking.as_mut().poll(cx) else {
+                    this.asking = Some(asking);
+                    return Poll::Pending;
+                };
+                match found {
+                    // It ended long ago, and is shown as it did.
+                    Ok(Some(ended)) => {
+                        let task = StreamResponse::Task(ended.task);
+                        this.ready.push_back(Arc::new(StreamEvent::new(Some(ended.revision), task)));
+                        this.over = true;
+                    }
+                    Ok(None) => return this.fail(Error::task_not_found(&this.task_id)),
+                    Err(error) if this.failures >= RETRIES => return this.fail(Error::internal(error)),
+                    Err(_) => this.try_later(),
+                }
                 continue;
             }
             if !this.live.is_beyond(this.after)
@@ -212,8 +246,7 @@ impl Stream for Watch {
                 continue;
             }
             if this.live.slot().abandoned {
-                this.over = true;
-                return Poll::Ready(Some(Err(abandoned())));
+                return this.fail(abandoned());
             }
             if let Some(asking) = &mut this.asking {
                 let found = ready!(asking.as_mut().poll(cx));
@@ -231,8 +264,7 @@ impl Stream for Watch {
                     continue;
                 }
                 Seen::EnoughUnlessRun if !this.asked && this.listener.is_some() => {
-                    let (engine, scope, id) = (this.engine.clone(), this.scope.clone(), this.id);
-                    this.asking = Some(Box::pin(async move { engine.storage.snapshot(&scope, id).await }));
+                    this.asking = Some(this.look_up());
                     continue;
                 }
                 Seen::EnoughUnlessRun | Seen::TooLittle => {}

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use a2a_app_ports::{Claim, Claimed, ReplicaId, Scope, TaskId};
+use a2a_app_ports::{Claim, Claimed, ReplicaId, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{Message, Timestamp};
 
 use super::{leases::Replicas, lock};
@@ -39,6 +39,8 @@ struct Known {
     expires: Timestamp,
     task: TaskId,
     replica: ReplicaId,
+    /// Where the message is in the log of the task, once it is.
+    place: Option<Revision>,
     /// The answer without the task.
     answer: Option<Arc<Message>>,
 }
@@ -72,21 +74,47 @@ impl Claims {
             shard.forget_oldest();
         }
         shard.made.push_back((expires, key.clone()));
-        shard.claims.insert(key, Known { digest, expires, task, replica, answer: None });
+        shard.claims.insert(key, Known { digest, expires, task, replica, place: None, answer: None });
         Claimed::New
     }
 
-    pub(super) fn settle(&self, scope: &Scope, message_id: &str, task: TaskId, answer: Option<Arc<Message>>) {
+    pub(super) fn settle(
+        &self,
+        scope: &Scope,
+        message_id: &str,
+        task: TaskId,
+        answer: Option<Arc<Message>>,
+    ) -> Result<(), StorageError> {
         let key = (scope.clone(), message_id.into());
         let mut shard = self.shard(&key);
-        let known = shard.claims.get_mut(&key).filter(|known| known.task == task && known.answer.is_none());
-        let Some(known) = known else { return };
-        match answer {
-            Some(message) => known.answer = Some(message),
-            None => {
-                shard.claims.remove(&key);
-            }
+        let known = shard.claims.get_mut(&key).filter(|known| known.task == task && known.place.is_none());
+        match (known, answer) {
+            (Some(known), Some(message)) => drop(known.answer.get_or_insert(message)),
+            (None, Some(_)) => return Err(StorageError::Unclaimed),
+            (Some(known), None) if known.answer.is_none() => drop(shard.claims.remove(&key)),
+            (_, None) => {}
         }
+        Ok(())
+    }
+
+    /// Stores a message, of which this says where it is in the log of its task; it is told whether the
+    /// message is claimed for that. The claim is used with it, and nobody frees it meanwhile.
+    pub(super) fn store_claimed(
+        &self,
+        scope: &Scope,
+        message_id: &str,
+        task: TaskId,
+        place: Revision,
+        store: impl FnOnce(bool) -> Result<Revision, StorageError>,
+    ) -> Result<Revision, StorageError> {
+        let key = (scope.clone(), message_id.into());
+        let mut shard = self.shard(&key);
+        let known = shard.claims.get_mut(&key).filter(|known| known.is_open_for(task));
+        let stored = store(known.is_some())?;
+        if let Some(known) = known {
+            known.place = Some(place);
+        }
+        Ok(stored)
     }
 
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
@@ -95,13 +123,18 @@ impl Claims {
 }
 
 impl Known {
+    /// Whether it is for this task and neither used nor answered.
+    fn is_open_for(&self, task: TaskId) -> bool {
+        self.task == task && self.place.is_none() && self.answer.is_none()
+    }
+
     fn claimed_again(&self, digest: &[u8; 32], replicas: &Replicas) -> Claimed {
         match &self.answer {
             _ if self.digest != *digest => Claimed::OtherContent,
             Some(message) => Claimed::Message(message.clone()),
             None => {
                 let by = Some(self.replica).filter(|replica| replicas.is_present(*replica));
-                Claimed::Task { id: self.task, by }
+                Claimed::Task { id: self.task, place: self.place, by }
             }
         }
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
+use a2a_protocol_core::Timestamp;
 
 use super::{MemoryStorage, lock};
 
@@ -105,6 +106,25 @@ impl MemoryStorage {
 
     pub(super) fn release_now(&self, scope: &Scope, id: TaskId, lease: Lease, seen: Revision) -> bool {
         self.find(scope, id).is_none_or(|record| record.kept().release(lease, seen))
+    }
+
+    pub(super) fn paused_now(&self, agent: &str, before: Timestamp, limit: usize) -> Vec<(Scope, TaskId)> {
+        let waiting = lock(&self.replicas.0).waiting.clone();
+        let mut paused = Vec::new();
+        self.shards.for_each(|id, record| {
+            if *record.owner.scope.agent != *agent || waiting.contains(&id) {
+                return;
+            }
+            let kept = record.kept();
+            if let Some(since) = kept.status().timestamp.filter(|since| *since < before)
+                && kept.status().state.is_interrupted()
+                && kept.holder().is_none()
+            {
+                paused.push((since, id, record.owner.scope.clone()));
+            }
+        });
+        paused.sort_unstable_by_key(|(since, id, _)| (*since, *id));
+        paused.into_iter().take(limit).map(|(_, id, scope)| (scope, id)).collect()
     }
 
     pub(super) fn orphans_now(&self, agent: &str, limit: usize) -> Vec<(Scope, TaskId)> {

@@ -22,10 +22,10 @@ use std::{
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
-    Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
+    Author, BoxFuture, Claim, Claimed, Creation, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow,
+    PushFailure, ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
-use a2a_protocol_core::{Event, Message, Task, Timestamp};
+use a2a_protocol_core::{Event, EventKind, FoldError, Message, Task, Timestamp};
 
 use self::{
     claims::Claims,
@@ -45,7 +45,8 @@ pub struct MemoryLimits {
     /// not ended never are.
     pub max_bytes: usize,
     /// How long the events of a task are kept after it has ended, an hour by default. Measured by
-    /// the times of the events that are stored later.
+    /// the times of the events that are stored later. Events that a webhook is still to be told are
+    /// kept until it has been told, or given up.
     pub replay_window: Duration,
     /// About how many claims of message ids are kept, a million by default. Beyond it, the oldest
     /// are forgotten before they expire.
@@ -115,27 +116,42 @@ impl MemoryStorage {
         MemoryMetrics { tasks, running, bytes: self.bytes.load(Relaxed), evicted: self.evicted.load(Relaxed) }
     }
 
-    fn create_now(
+    fn create_now(&self, scope: &Scope, id: TaskId, creation: Creation) -> Result<Revision, StorageError> {
+        if !creation.claimed {
+            return self.create_if(scope, id, creation, true);
+        }
+        let message_id = claimed_message(&creation.events)?;
+        self.claims
+            .store_claimed(scope, &message_id, id, 1, |is_claimed| self.create_if(scope, id, creation, is_claimed))
+    }
+
+    fn create_if(
         &self,
         scope: &Scope,
         id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
+        creation: Creation,
+        is_claimed: bool,
     ) -> Result<Revision, StorageError> {
+        let Creation { events, push, replica, .. } = creation;
         let now = events.last().map_or(Timestamp::UNIX_EPOCH, |event| event.time);
         let mut kept = Kept::begin(id, events, replica).map_err(StorageError::Refused)?;
         if let Some(row) = push {
             kept.change_pushes(|pushes| pushes.put(*row));
         }
+        let conflict = |taken: Arc<Record>| {
+            let current = if taken.owner.scope == *scope { taken.kept().revision() } else { 0 };
+            StorageError::Conflict { current }
+        };
+        let is_present = self.replicas.is_present(replica);
+        if !is_present || !is_claimed {
+            let refused = if is_present { StorageError::Unclaimed } else { StorageError::Fenced };
+            return Err(self.shards.find(id).map_or(refused, conflict));
+        }
         let row = Row::new(id, kept.status(), self.scopes.context_hash(kept.context_id()));
         let record = Arc::new(Record::new(self.scopes.find_or_add(scope), kept));
         // Held until the task is in the index too: nobody changes it before.
         let kept = record.kept();
-        let due = self.shards.insert(id, &record, now).map_err(|taken| {
-            let current = if taken.owner.scope == *scope { taken.kept().revision() } else { 0 };
-            StorageError::Conflict { current }
-        })?;
+        let due = self.shards.insert(id, &record, now).map_err(conflict)?;
         record.owner.index.insert(row);
         self.replicas.note_creator(replica);
         if kept.pushes().is_some() {
@@ -158,7 +174,25 @@ impl MemoryStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
+    ) -> Result<Revision, StorageError> {
+        if author != Author::Claimant {
+            return self.append_if(scope, id, expected, events, author, true);
+        }
+        let message_id = claimed_message(&events)?;
+        self.claims.store_claimed(scope, &message_id, id, expected + 1, |is_claimed| {
+            self.append_if(scope, id, expected, events, author, is_claimed)
+        })
+    }
+
+    fn append_if(
+        &self,
+        scope: &Scope,
+        id: TaskId,
+        expected: Revision,
+        events: Vec<Event>,
+        author: Author,
+        is_claimed: bool,
     ) -> Result<Revision, StorageError> {
         let now = events.last().map_or(Timestamp::UNIX_EPOCH, |event| event.time);
         let (found, due) = self.shards.find_at(id, now);
@@ -166,8 +200,8 @@ impl MemoryStorage {
         let record = found.filter(|record| record.owner.scope == *scope).ok_or(StorageError::NotFound)?;
         let mut kept = record.kept();
         let (before, bytes) = (Row::new(id, kept.status(), 0), kept.bytes());
-        let revision = kept.append(expected, events, lease)?;
-        if lease.is_none() && kept.holder().is_none() {
+        let revision = kept.append(expected, events, author, !is_claimed)?;
+        if author.lease().is_none() && kept.holder().is_none() {
             self.replicas.note(id, !kept.has_ended());
         }
         if !before.is_current(kept.status()) {
@@ -217,6 +251,10 @@ impl MemoryStorage {
     fn drop_logs(&self, due: Due) {
         for record in due {
             let mut kept = record.kept();
+            if kept.has_to_tell() {
+                kept.change_pushes(|pushes| pushes.log_is_due = true);
+                continue;
+            }
             let before = kept.bytes();
             let events = kept.drop_log();
             self.bytes.fetch_add(kept.bytes(), Relaxed);
@@ -255,6 +293,14 @@ impl fmt::Debug for MemoryStorage {
     }
 }
 
+/// The id of the message that events begin with.
+fn claimed_message(events: &[Event]) -> Result<String, StorageError> {
+    match events.first().map(|event| &event.kind) {
+        Some(EventKind::Created { message, .. } | EventKind::Message(message)) => Ok(message.message_id.clone()),
+        _ => Err(StorageError::Refused(FoldError::Misplaced)),
+    }
+}
+
 /// Nothing that holds a lock here panics halfway through a change, so a poisoned lock is as good as
 /// any other.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -272,11 +318,9 @@ impl TaskStorage for MemoryStorage {
         &'a self,
         scope: &'a Scope,
         id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
+        creation: Creation,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.create_now(scope, id, events, push, replica) })
+        Box::pin(async move { self.create_now(scope, id, creation) })
     }
 
     fn append<'a>(
@@ -285,9 +329,9 @@ impl TaskStorage for MemoryStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.append_now(scope, id, expected, events, lease) })
+        Box::pin(async move { self.append_now(scope, id, expected, events, author) })
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
@@ -337,10 +381,7 @@ impl TaskStorage for MemoryStorage {
         task: TaskId,
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(async move {
-            self.claims.settle(scope, message_id, task, answer);
-            Ok(())
-        })
+        Box::pin(async move { self.claims.settle(scope, message_id, task, answer) })
     }
 
     fn put_push_config<'a>(
@@ -429,6 +470,15 @@ impl FleetStorage for MemoryStorage {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
         Box::pin(async move { Ok(self.orphans_now(agent, limit)) })
+    }
+
+    fn paused<'a>(
+        &'a self,
+        agent: &'a str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
+        Box::pin(async move { Ok(self.paused_now(agent, before, limit)) })
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {

@@ -20,6 +20,8 @@ pub(super) struct Pushes {
     /// By id.
     rows: BTreeMap<Box<str>, PushConfigRow>,
     teller: Option<ReplicaId>,
+    /// Whether the log is to go once all are told what it says.
+    pub(super) log_is_due: bool,
 }
 
 impl Pushes {
@@ -35,10 +37,19 @@ impl Pushes {
         self.rows.values().map(size::of_push).sum()
     }
 
+    /// Whether any are to be told of events up to this one.
+    pub(super) fn are_behind(&self, revision: Revision) -> bool {
+        self.rows.values().any(|row| is_behind(row, revision))
+    }
+
     fn after(&self, after: Option<&str>) -> impl Iterator<Item = &PushConfigRow> {
         let from = after.map_or(Unbounded, Excluded);
         self.rows.range::<str, _>((from, Unbounded)).map(|(_, row)| row)
     }
+}
+
+fn is_behind(row: &PushConfigRow, revision: Revision) -> bool {
+    row.failure.is_none() && row.cursor < revision
 }
 
 /// The tasks that have push configurations.
@@ -130,7 +141,11 @@ impl MemoryStorage {
 
     fn change_pushes(&self, task: TaskId, kept: &mut Kept, change: impl FnOnce(&mut Pushes)) {
         let bytes = kept.bytes();
+        let log_is_due = kept.pushes().is_some_and(|pushes| pushes.log_is_due);
         kept.change_pushes(change);
+        if log_is_due && !kept.has_to_tell() {
+            drop(kept.drop_log());
+        }
         self.bytes.fetch_add(kept.bytes(), Relaxed);
         self.bytes.fetch_sub(bytes, Relaxed);
         self.pushed.note(task, kept.pushes().is_some());
@@ -159,7 +174,7 @@ impl MemoryStorage {
                 }
                 let after = after.filter(|after| after.task == task).map(|after| &*after.id);
                 let rows = kept.pushes().into_iter().flat_map(|pushes| pushes.after(after));
-                let behind = rows.filter(|row| row.failure.is_none() && row.cursor < kept.revision());
+                let behind = rows.filter(|row| is_behind(row, kept.revision()));
                 let keys =
                     behind.map(|row| PushConfigKey { scope: record.owner.scope.clone(), task, id: row.id().into() });
                 pending.extend(keys.take(limit - pending.len()));

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{Author, Holder, Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
 
 use super::{leases::Replicas, lock, pushes::Pushes, scopes::ScopeTasks, size};
@@ -65,22 +65,27 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Folds the next events: all of them or none.
+    /// Folds the next events: all of them or none. A caller's message that would have to be claimed
+    /// and is not is `unclaimed`.
     pub(super) fn append(
         &mut self,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
+        unclaimed: bool,
     ) -> Result<Revision, StorageError> {
-        if lease.is_some() && lease != self.lease() {
+        if author.lease().is_some() && author.lease() != self.lease() {
             return Err(StorageError::Fenced);
         }
         if self.revision != expected {
             return Err(StorageError::Conflict { current: self.revision });
         }
         // One event is refused as a whole; of several, the later ones may be.
-        if events.len() > 1 {
+        if events.len() > 1 || unclaimed {
             try_all(&self.task, &events).map_err(StorageError::Refused)?;
+        }
+        if unclaimed {
+            return Err(StorageError::Unclaimed);
         }
         if !events.is_empty() {
             let task = Arc::make_mut(&mut self.task);
@@ -159,6 +164,11 @@ impl Kept {
     /// The push configurations, if there are any.
     pub(super) fn pushes(&self) -> Option<&Pushes> {
         self.pushes.as_deref()
+    }
+
+    /// Whether webhooks are still to be told what the log says.
+    pub(super) fn has_to_tell(&self) -> bool {
+        self.pushes().is_some_and(|pushes| pushes.are_behind(self.revision))
     }
 
     pub(super) fn change_pushes(&mut self, change: impl FnOnce(&mut Pushes)) {

@@ -22,7 +22,7 @@ pub async fn caller(world: Arc<World>, number: u32) {
         let message = format!("m{number}.{call}");
         let repeats = if dice.one_in(3) { 1 + dice.roll(3) } else { 0 };
         let said = say(&world, &message);
-        if repeats > 0 || said.as_ref().is_some_and(|said| said.message.task_id.is_some()) {
+        if repeats > 0 {
             world.notes().given_again.insert(message.clone());
         }
         match said {
@@ -148,7 +148,7 @@ async fn other(world: Arc<World>, replica: Arc<Replica>, name: String) {
             config.task_id = Some((&*task).into());
             let url = config.url.clone();
             if engine.create_task_push_notification_config(plain(), config).await.is_ok() {
-                let length = world.storage.log(&task).await.len() as u64;
+                let length = world.storage.log(&task).len() as u64;
                 world.notes().hooks.push((url, task, length));
             }
         }

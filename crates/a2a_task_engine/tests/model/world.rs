@@ -23,6 +23,9 @@ use super::{
     support::{AGENT, Bus, Dice, Line, TestStorage, Webhooks, busy, host_of},
 };
 
+/// So long after it is said to have failed an operation comes to its effect, if it does.
+pub const LATEST: Duration = Duration::from_secs(60);
+
 /// How much goes wrong, as long as anything does: one in so many, or nothing.
 #[derive(Clone, Copy, Default)]
 pub struct Weather {
@@ -30,6 +33,8 @@ pub struct Weather {
     pub failing: u32,
     /// Operations that take seconds.
     pub slow: u32,
+    /// Operations that come to their effect after they are said to have failed.
+    pub late: u32,
     pub lost_wakes: u32,
     pub busy_webhooks: u32,
 }
@@ -103,6 +108,7 @@ enum Cut {
 
 struct Wire {
     sim: Arc<Sim>,
+    outside: Arc<Process>,
     begin: Instant,
     weather: Weather,
     cut: Mutex<Cut>,
@@ -124,8 +130,6 @@ impl Wire {
         match cut {
             Cut::No => {}
             Cut::Refusing => return Err(StorageError::Failed("nobody there".into())),
-            // What arrives after its replica was lost is the storage's to refuse; of a creation it
-            // cannot tell, so it is not tried here.
             Cut::Hanging => {
                 self.sim.pause(40_000).await;
                 return Err(StorageError::Failed("no answer".into()));
@@ -153,6 +157,23 @@ impl Line for Wire {
 
     fn is_on_its_way(&self) -> bool {
         self.sim.dice.one_in(2)
+    }
+
+    fn detain(&self, operation: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>> {
+        let is_late = match *self.cut.lock().unwrap() {
+            Cut::No => self.chance(self.weather.late),
+            Cut::Hanging => self.sim.dice.one_in(2),
+            Cut::Refusing => false,
+        };
+        if !is_late {
+            return Some(operation);
+        }
+        let late = self.sim.pause(LATEST.as_millis() as u32);
+        drop(self.outside.run(async move {
+            late.await;
+            operation.await;
+        }));
+        None
     }
 }
 
@@ -207,16 +228,21 @@ impl World {
         let weather = Weather {
             failing: some(dice, [0, 0, 60, 12]),
             slow: some(dice, [0, 0, 40, 10]),
+            late: some(dice, [0, 0, 60, 15]),
             lost_wakes: some(dice, [0, 20, 4, 1]),
             busy_webhooks: some(dice, [0, 20, 5, 3]),
         };
         let bus = (!dice.one_in(4)).then(Arc::default);
         let rerunnable = dice.one_in(2);
         let answers = if dice.one_in(3) { Answers::Either } else { Answers::Task };
+        let storage = match dice.one_in(3) {
+            true => TestStorage::keeping_logs(Duration::from_secs(dice.roll(10).into())),
+            false => TestStorage::default(),
+        };
         Arc::new(Self {
             weather,
             calm: AtomicBool::default(),
-            storage: TestStorage::default(),
+            storage,
             bus,
             webhooks: Webhooks::new(),
             outside: Process::new(&sim),
@@ -242,7 +268,8 @@ impl World {
         let process = Process::new(&self.sim);
         let (sim, begin, weather) = (self.sim.clone(), self.begin, self.weather);
         let calm = AtomicBool::new(self.calm.load(Ordering::Relaxed));
-        let line = Arc::new(Wire { sim, begin, weather, cut: Mutex::new(Cut::No), calm });
+        let (outside, cut) = (self.outside.clone(), Mutex::new(Cut::No));
+        let line = Arc::new(Wire { sim, outside, begin, weather, cut, calm });
         let mut card = AgentCard::default();
         card.name = AGENT.to_owned();
         card.capabilities.streaming = Some(true);

@@ -10,12 +10,12 @@ use std::{
 };
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
-    Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
+    Author, BoxFuture, Claim, Claimed, Creation, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow,
+    PushFailure, ReplicaId, Revision, Scope, Snapshot, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Timestamp};
-use a2a_task_engine::MemoryStorage;
-use futures::FutureExt;
+use a2a_task_engine::{MemoryLimits, MemoryStorage};
+use futures::{FutureExt, channel::oneshot};
 use tokio::time::Instant;
 
 use super::{AGENT, Dice, witness::Witness};
@@ -32,6 +32,10 @@ pub trait Line: Send + Sync {
 
     /// Whether an operation comes to its effect although its caller goes away.
     fn is_on_its_way(&self) -> bool;
+
+    /// Takes an operation of which the caller hears that it failed, and which comes to its effect
+    /// later; gives it back otherwise.
+    fn detain(&self, operation: BoxFuture<'static, ()>) -> Option<BoxFuture<'static, ()>>;
 }
 
 /// An operation that may have left the process of its caller.
@@ -74,6 +78,12 @@ impl TestStorage {
         Self { delay: 3, dice: Dice::new(seed), ..Self::default() }
     }
 
+    /// A storage that keeps the logs of tasks only so long after their end.
+    pub fn keeping_logs(replay_window: Duration) -> Self {
+        let limits = MemoryLimits { replay_window, ..MemoryLimits::default() };
+        Self { memory: Arc::new(MemoryStorage::with_limits(limits)), ..Self::default() }
+    }
+
     /// Another line to the same memory.
     pub fn line(&self, seed: u64) -> Self {
         let (memory, present, witness) = (self.memory.clone(), self.present.clone(), self.witness.clone());
@@ -98,8 +108,9 @@ impl TestStorage {
     /// Has the log of a task say what a caller said.
     pub async fn say(&self, task: &str, event: Event) {
         let scope = Scope { agent: AGENT.into(), tenant: None, owner: None };
-        let length = self.log(task).await.len() as Revision;
-        self.memory.append(&scope, task.parse().unwrap(), length, vec![event], None).await.unwrap();
+        let (id, length) = (task.parse().unwrap(), self.log(task).len() as Revision);
+        self.memory.append(&scope, id, length, vec![event.clone()], Author::Caller).await.unwrap();
+        self.witness.appended(id, &[event], None, true);
     }
 
     /// Writes off all replicas that are there.
@@ -120,11 +131,7 @@ impl TestStorage {
 
     /// Writes off whoever has not been heard of.
     fn expire(&self) {
-        let mut present = self.present.lock().unwrap();
-        let now = self.now();
-        for (replica, _) in present.extract_if(|_, until| *until <= now) {
-            self.memory.leave(replica).now_or_never().unwrap().unwrap();
-        }
+        expire(&self.memory, &self.present, self.now());
     }
 
     /// Has whatever writes fail from now on, or no more.
@@ -132,10 +139,9 @@ impl TestStorage {
         self.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// The log of a task.
-    pub async fn log(&self, task: &str) -> Vec<Event> {
-        let scope = Scope { agent: AGENT.into(), tenant: None, owner: None };
-        self.memory.events(&scope, task.parse().unwrap(), 0, usize::MAX).await.unwrap().unwrap()
+    /// The log of a task, also when it is kept no more.
+    pub fn log(&self, task: &str) -> Vec<Event> {
+        self.witness.log(task.parse().unwrap())
     }
 
     fn slowly<'a, T: Send + 'a>(
@@ -182,20 +188,58 @@ impl TestStorage {
     }
 }
 
+impl TestStorage {
+    /// A write that may come to its effect long after its caller was told that it failed.
+    fn write_or_late<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        operation: BoxFuture<'static, Result<T, StorageError>>,
+    ) -> BoxFuture<'_, Result<T, StorageError>> {
+        let Some(line) = self.line.clone() else { return self.write(name, operation) };
+        Box::pin(async move {
+            let (memory, present, clock) = (self.memory.clone(), self.present.clone(), line.clone());
+            let (done, result) = oneshot::channel();
+            let late = Box::pin(async move {
+                expire(&memory, &present, clock.now());
+                tracing::trace!(name, "storage, late or not");
+                let _ = done.send(operation.await);
+            });
+            match line.detain(late) {
+                None => Err(StorageError::Failed("lost, or late".into())),
+                Some(operation) => {
+                    let now = async move {
+                        operation.await;
+                        result.await.expect("it is done")
+                    };
+                    self.write(name, Box::pin(now)).await
+                }
+            }
+        })
+    }
+}
+
+/// Writes off whoever has not been heard of.
+fn expire(memory: &MemoryStorage, present: &Mutex<HashMap<ReplicaId, Instant>>, now: Instant) {
+    let mut present = present.lock().unwrap();
+    for (replica, _) in present.extract_if(|_, until| *until <= now) {
+        memory.leave(replica).now_or_never().unwrap().unwrap();
+    }
+}
+
 impl TaskStorage for TestStorage {
     fn create<'a>(
         &'a self,
         scope: &'a Scope,
         id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
+        creation: Creation,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(
+        let (memory, witness, scope) = (self.memory.clone(), self.witness.clone(), scope.clone());
+        self.write_or_late(
             "create",
             Box::pin(async move {
-                let created = self.memory.create(scope, id, events.clone(), push, replica).await;
-                self.witness.created(id, replica, &events, created.is_ok());
+                let (replica, events) = (creation.replica, creation.events.clone());
+                let created = memory.create(&scope, id, creation).await;
+                witness.created(id, replica, &events, created.is_ok());
                 created
             }),
         )
@@ -207,13 +251,14 @@ impl TaskStorage for TestStorage {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        self.write(
+        let (memory, witness, scope) = (self.memory.clone(), self.witness.clone(), scope.clone());
+        self.write_or_late(
             "append",
             Box::pin(async move {
-                let appended = self.memory.append(scope, id, expected, events.clone(), lease).await;
-                self.witness.appended(id, &events, lease, appended.is_ok());
+                let appended = memory.append(&scope, id, expected, events.clone(), author).await;
+                witness.appended(id, &events, author.lease(), appended.is_ok());
                 appended
             }),
         )
@@ -247,7 +292,8 @@ impl TaskStorage for TestStorage {
     }
 
     fn claim<'a>(&'a self, scope: &'a Scope, claim: Claim) -> BoxFuture<'a, Result<Claimed, StorageError>> {
-        self.slowly("claim", Box::pin(async move { self.memory.claim(scope, claim).await }))
+        let (memory, scope) = (self.memory.clone(), scope.clone());
+        self.write_or_late("claim", Box::pin(async move { memory.claim(&scope, claim).await }))
     }
 
     fn settle<'a>(
@@ -257,7 +303,8 @@ impl TaskStorage for TestStorage {
         task: TaskId,
         answer: Option<Arc<Message>>,
     ) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.slowly("settle", Box::pin(async move { self.memory.settle(scope, message_id, task, answer).await }))
+        let (memory, scope, message_id) = (self.memory.clone(), scope.clone(), message_id.to_owned());
+        self.write_or_late("settle", Box::pin(async move { memory.settle(&scope, &message_id, task, answer).await }))
     }
 
     fn put_push_config<'a>(
@@ -342,13 +389,15 @@ impl FleetStorage for TestStorage {
         id: TaskId,
         replica: ReplicaId,
     ) -> BoxFuture<'a, Result<Taken, StorageError>> {
-        self.write(
+        let (memory, witness, present) = (self.memory.clone(), self.witness.clone(), self.present.clone());
+        let scope = scope.clone();
+        self.write_or_late(
             "take",
             Box::pin(async move {
-                let taken = self.memory.take(scope, id, replica).await;
+                let taken = memory.take(&scope, id, replica).await;
                 if let Ok(Taken::Lease { lease, .. }) = &taken {
-                    let present = self.present.lock().unwrap();
-                    self.witness.taken(id, *lease, |holder| present.contains_key(&holder));
+                    let present = present.lock().unwrap();
+                    witness.taken(id, *lease, |holder| present.contains_key(&holder));
                 }
                 taken
             }),
@@ -362,11 +411,12 @@ impl FleetStorage for TestStorage {
         lease: Lease,
         seen: Revision,
     ) -> BoxFuture<'a, Result<bool, StorageError>> {
-        self.write(
+        let (memory, witness, scope) = (self.memory.clone(), self.witness.clone(), scope.clone());
+        self.write_or_late(
             "release",
             Box::pin(async move {
-                let released = self.memory.release(scope, id, lease, seen).await;
-                self.witness.released(id, lease, matches!(released, Ok(true)));
+                let released = memory.release(&scope, id, lease, seen).await;
+                witness.released(id, lease, matches!(released, Ok(true)));
                 released
             }),
         )
@@ -378,6 +428,15 @@ impl FleetStorage for TestStorage {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
         self.slowly("orphans", Box::pin(async move { self.memory.orphans(agent, limit).await }))
+    }
+
+    fn paused<'a>(
+        &'a self,
+        agent: &'a str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
+        self.slowly("paused", Box::pin(async move { self.memory.paused(agent, before, limit).await }))
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {

@@ -8,7 +8,7 @@ use std::{
 use a2a_app_ports::{Lease, ReplicaId, TaskId};
 use a2a_protocol_core::{Event, EventKind};
 
-/// What the leases of tasks should be, by what was asked of their storage.
+/// What the leases and the logs of tasks should be, by what was asked of their storage.
 #[derive(Default)]
 pub struct Witness(Mutex<Seen>);
 
@@ -23,12 +23,18 @@ struct Known {
     lease: Option<Lease>,
     fence: u64,
     ended: bool,
+    log: Vec<Event>,
 }
 
 impl Witness {
     /// What should not have been.
     pub fn faults(&self) -> Vec<String> {
         self.seen().faults.clone()
+    }
+
+    /// The whole log of a task, also when its storage has it no more.
+    pub fn log(&self, id: TaskId) -> Vec<Event> {
+        self.seen().tasks.get(&id).map_or_else(Vec::new, |known| known.log.clone())
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -41,7 +47,7 @@ impl Witness {
         }
         let lease = Lease::first(replica);
         tracing::trace!(%id, %replica, "create");
-        let known = Known { lease: Some(lease), fence: lease.fence, ended: false };
+        let known = Known { lease: Some(lease), fence: lease.fence, ..Known::default() };
         if self.seen().tasks.insert(id, known).is_some() {
             self.seen().faults.push(format!("{id} was created twice"));
         }
@@ -67,6 +73,7 @@ impl Witness {
         let mut seen = self.seen();
         for event in events {
             let known = seen.tasks.entry(id).or_default();
+            known.log.push(event.clone());
             if known.ended {
                 seen.faults.push(format!("{id}: {event:?} after the end"));
                 return;

@@ -177,6 +177,8 @@ pub(super) struct ClaimLine {
     replica: Hex<16>,
     expires: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Arc<Message>>,
 }
 
@@ -189,6 +191,7 @@ impl ClaimLine {
             task: claim.task.into(),
             replica: Hex(claim.replica.as_u128().to_be_bytes()),
             expires: claim.expires,
+            place: claim.place,
             answer: claim.answer.clone(),
         }
     }
@@ -201,6 +204,7 @@ impl ClaimLine {
             task: self.task.0,
             replica: ReplicaId::from_u128(u128::from_be_bytes(self.replica.0)),
             expires: self.expires,
+            place: self.place,
             answer: self.answer,
         }
     }

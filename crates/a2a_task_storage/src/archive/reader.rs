@@ -121,7 +121,9 @@ impl Reader {
             (Line::Claim(claim), _) => {
                 let mut whole = self.close()?;
                 self.claims += 1;
-                whole.push(Item { line: self.line, content: Content::Claim(claim.claim()) });
+                let claim = claim.claim();
+                self.check_claim(&claim)?;
+                whole.push(Item { line: self.line, content: Content::Claim(claim) });
                 Ok(whole)
             }
             (Line::End(end), _) => {
@@ -170,6 +172,15 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    fn check_claim(&self, claim: &ClaimRecord) -> Result<(), LineError> {
+        let is_place = |place: u64| place > 0 && i64::try_from(place).is_ok();
+        match claim.place {
+            Some(_) if claim.answer.is_some() => Err(self.error("claim.place", "is there although there is an answer")),
+            Some(place) if !is_place(place) => Err(self.error("claim.place", "is no place of a log")),
+            _ => Ok(()),
+        }
     }
 
     /// The task that was being read, now that its lines are over.

@@ -14,7 +14,7 @@ use crate::{
     sql::{Connection, Value},
 };
 
-const STEPS: &[&str] = &[include_str!("v1.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Whether what is there is of this version, without changing it.
 pub(super) async fn check(db: &PgConnection, target: &Target) -> Result<(), StorageError> {

@@ -2,15 +2,35 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Claim, Claimed, Scope, StorageError, TaskId};
+use a2a_app_ports::{Claim, Claimed, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::Message;
 
 use super::{
     scopes,
     tasks::json,
     transaction::{Connection, Operation, Tx},
-    values::{Value, time},
+    values::{Value, count, time},
 };
+
+/// Uses the claim of a message, if one is needed: the message is stored at this place of the log of
+/// this task, in the same transaction.
+pub(super) async fn spend<C: Connection>(
+    tx: &Tx<'_, C>,
+    scope: i64,
+    message_id: Option<&str>,
+    task: TaskId,
+    place: Revision,
+) -> Result<(), StorageError> {
+    const SPEND: &str = "UPDATE claims SET place = ?4 WHERE scope = ?1 AND message_id = ?2 AND task = ?3 \
+        AND place IS NULL AND answer IS NULL";
+    let Some(message_id) = message_id else { return Ok(()) };
+    let task = task.as_u128().to_be_bytes();
+    let values = [Value::Int(scope), Value::Text(message_id), Value::Bytes(&task), count(place)];
+    match tx.db.execute(SPEND, &values).await? {
+        0 => Err(StorageError::Unclaimed),
+        _ => Ok(()),
+    }
+}
 
 /// Claims an id.
 pub(super) struct ClaimId {
@@ -25,7 +45,7 @@ impl ClaimId {
     }
 
     async fn known<C: Connection>(&self, tx: &Tx<'_, C>, scope: i64) -> Result<Option<Claimed>, StorageError> {
-        const READ: &str = "SELECT c.digest, c.task, c.answer, \
+        const READ: &str = "SELECT c.digest, c.task, c.answer, c.place, \
             (SELECT r.id FROM replicas r WHERE r.id = c.replica AND r.expires > nuncio_now()) \
             FROM claims c WHERE c.scope = ?1 AND c.message_id = ?2";
         let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(&self.claim.message_id)]).await?;
@@ -34,7 +54,7 @@ impl ClaimId {
             return Ok(Some(Claimed::OtherContent));
         }
         if row.is_null(2) {
-            return Ok(Some(Claimed::Task { id: row.task_id(1)?, by: row.replica(3)? }));
+            return Ok(Some(Claimed::Task { id: row.task_id(1)?, place: row.number_or_null(3)?, by: row.replica(4)? }));
         }
         Ok(Some(Claimed::Message(Arc::new(row.json(2)?))))
     }
@@ -46,7 +66,8 @@ impl Operation for ClaimId {
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Claimed, StorageError> {
         const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires) \
             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (scope, message_id) DO UPDATE SET digest = excluded.digest, \
-            task = excluded.task, replica = excluded.replica, expires = excluded.expires, answer = NULL \
+            task = excluded.task, replica = excluded.replica, expires = excluded.expires, \
+            answer = NULL, place = NULL \
             WHERE claims.expires <= ?7";
         let scope = scopes::number(tx, &self.agent, &self.scope).await?;
         let Claim { message_id, digest, task, replica, now, expires } = &self.claim;
@@ -98,16 +119,17 @@ impl Operation for Settle {
     type Output = ();
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
-        const ANSWER: &str = "UPDATE claims SET answer = ?4 WHERE scope = (SELECT n FROM scopes WHERE key = ?1) \
-            AND message_id = ?2 AND task = ?3 AND answer IS NULL";
+        // The first answer stays.
+        const ANSWER: &str = "UPDATE claims SET answer = COALESCE(answer, ?4) \
+            WHERE scope = (SELECT n FROM scopes WHERE key = ?1) AND message_id = ?2 AND task = ?3 AND place IS NULL";
         const FREE: &str = "DELETE FROM claims WHERE scope = (SELECT n FROM scopes WHERE key = ?1) \
-            AND message_id = ?2 AND task = ?3 AND answer IS NULL";
+            AND message_id = ?2 AND task = ?3 AND answer IS NULL AND place IS NULL";
         let task = self.task.as_u128().to_be_bytes();
         let claim = [Value::Text(&self.scope), Value::Text(&self.message_id), Value::Bytes(&task)];
-        match &self.answer {
-            Some(answer) => tx.db.execute(ANSWER, &[&claim[..], &[Value::Text(answer)]].concat()).await,
-            None => tx.db.execute(FREE, &claim).await,
+        let Some(answer) = &self.answer else { return tx.db.execute(FREE, &claim).await.map(drop) };
+        match tx.db.execute(ANSWER, &[&claim[..], &[Value::Text(answer)]].concat()).await? {
+            0 => Err(StorageError::Unclaimed),
+            _ => Ok(()),
         }
-        .map(drop)
     }
 }

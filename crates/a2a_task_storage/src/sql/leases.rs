@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use a2a_app_ports::{Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
+use a2a_protocol_core::Timestamp;
 
 use super::{
     scopes,
     tasks::Stored,
     transaction::{Connection, Operation, Tx},
-    values::{Value, count},
+    values::{Row, Value, count, time},
 };
 
 /// A replica says that it is there, for so long from now, by the clock of the database: the
@@ -141,6 +142,42 @@ impl Operation for Orphans {
             UNION ALL SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
             WHERE t.waits = 1 AND s.agent = ?1 LIMIT ?2";
         let rows = tx.db.query(FIND, &[Value::Text(&self.agent), count(self.limit)]).await?;
-        rows.iter().map(|row| Ok((scopes::of_key(row.text(0)?)?, row.task_id(1)?))).collect()
+        rows.iter().map(scoped).collect()
+    }
+}
+
+/// Finds what waits for its callers.
+pub(super) struct Paused {
+    pub(super) agent: String,
+    pub(super) before: Timestamp,
+    pub(super) limit: usize,
+}
+
+impl Operation for Paused {
+    type Output = Vec<(Scope, TaskId)>;
+
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Self::Output, StorageError> {
+        const FIND: &str = "SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
+            WHERE t.holder IS NULL AND t.waits = 0 AND t.state IN (6, 8) AND t.status_time < ?2 AND s.agent = ?1 \
+            ORDER BY t.status_time, t.id LIMIT ?3";
+        let rows = tx.db.query(FIND, &[Value::Text(&self.agent), time(self.before), count(self.limit)]).await?;
+        rows.iter().map(scoped).collect()
+    }
+}
+
+/// A row of `key, id`.
+fn scoped(row: &Row) -> Result<(Scope, TaskId), StorageError> {
+    Ok((scopes::of_key(row.text(0)?)?, row.task_id(1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use a2a_protocol_core::TaskState;
+
+    #[test]
+    fn the_states_that_pause_are_those_that_the_schema_and_the_statement_name() {
+        let paused: Vec<_> = TaskState::KNOWN.iter().filter(|state| state.is_interrupted()).collect();
+        assert_eq!(paused, [&TaskState::InputRequired, &TaskState::AuthRequired]);
+        assert_eq!(paused.iter().map(|state| state.number()).collect::<Vec<_>>(), [Some(6), Some(8)]);
     }
 }

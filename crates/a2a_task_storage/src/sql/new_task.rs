@@ -5,6 +5,7 @@ use a2a_protocol_core::Task;
 use futures::future::try_join_all;
 
 use super::{
+    claims,
     counts::{self, Counted},
     pushes, scopes,
     tasks::{Batch, Size, number, status_time, store_snapshot},
@@ -34,21 +35,39 @@ pub(super) struct NewTask<'a> {
     pub(super) fence: u64,
     pub(super) holder: Option<ReplicaId>,
     pub(super) waits: bool,
+    /// Who creates it, and has to be there for that; nobody where it was created elsewhere.
+    pub(super) creator: Option<ReplicaId>,
+    /// The id of its message, where that has to be claimed for it.
+    pub(super) claim: Option<&'a str>,
+}
+
+/// A task goes into the table in the same statement that looks whether its creator is there. The
+/// creator cannot leave until the transaction ends, and can renew its time meanwhile.
+macro_rules! insert {
+    ($before:literal, $after:literal) => {
+        concat!(
+            "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, ",
+            "snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) ",
+            $before,
+            "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16",
+            $after,
+            " ON CONFLICT (id) DO NOTHING RETURNING n"
+        )
+    };
 }
 
 impl NewTask<'_> {
-    /// Stores it; `false`, and nothing changes, when its id is taken.
+    /// Stores it; `false`, and nothing changes, when its id is taken or its creator is not there.
     pub(super) async fn store<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
-        const INSERT: &str = "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, \
-            snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
-            ON CONFLICT (id) DO NOTHING RETURNING n";
+        const CREATE: &str =
+            insert!("SELECT ", " FROM replicas r WHERE r.id = ?17 AND r.expires > nuncio_now() /*pg FOR KEY SHARE*/");
+        const IMPORT: &str = insert!("VALUES (", ")");
         let scope = scopes::number(tx, self.agent, self.scope).await?;
         let (state, at) = (&self.task.status.state, status_time(self.task));
         let id = self.id.as_u128().to_be_bytes();
         let holder = self.holder.map(|holder| holder.as_u128().to_be_bytes());
         let only = |condition, value| if condition { value } else { Value::Null };
-        let values = [
+        let mut values = vec![
             Value::Bytes(&id),
             Value::Int(scope),
             Value::Text(&self.task.context_id),
@@ -66,7 +85,10 @@ impl NewTask<'_> {
             only(state.is_terminal(), at),
             only(state.is_terminal() && self.dropped == 0, at),
         ];
-        let Some(n) = tx.db.query(INSERT, &values).await?.first().map(|row| row.int(0)).transpose()? else {
+        let creator = self.creator.map(|creator| creator.as_u128().to_be_bytes());
+        values.extend(creator.as_ref().map(|creator| Value::Bytes(creator)));
+        let sql = if creator.is_some() { CREATE } else { IMPORT };
+        let Some(n) = tx.db.query(sql, &values).await?.first().map(|row| row.int(0)).transpose()? else {
             return Ok(false);
         };
         let counted = Counted { id: self.id, scope, context: &self.task.context_id };
@@ -77,6 +99,7 @@ impl NewTask<'_> {
             try_join_all(snapshots),
             try_join_all(pushes),
             counts::move_task(tx, &counted, None, Some(state)),
+            claims::spend(tx, scope, self.claim, self.id, 1),
         )?;
         Ok(true)
     }

@@ -3,14 +3,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use a2a_app_ports::{
-    BoxFuture, Claim, Claimed, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow, PushFailure, ReplicaId,
-    Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
+    Author, BoxFuture, Claim, Claimed, Creation, FleetStorage, Lease, ListQuery, PushConfigKey, PushConfigRow,
+    PushFailure, ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage, TaskStorage,
 };
 use a2a_protocol_core::{Event, Message, Timestamp};
 
 use super::{
     claims::{ClaimId, Settle},
-    leases::{Orphans, Presence, Release, Take},
+    leases::{Orphans, Paused, Presence, Release, Take},
     listing::List,
     pushes::{self, Change, Pending, Tell, Turn, What},
     reading::{ReadEvents, ReadSnapshot},
@@ -73,11 +73,9 @@ impl<B: Backend> TaskStorage for SqlStorage<B> {
         &'a self,
         scope: &'a Scope,
         id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
+        creation: Creation,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.backend.write(Create::new(scope, id, events, push, replica)?).await })
+        Box::pin(async move { self.backend.write(Create::new(scope, id, creation)?).await })
     }
 
     fn append<'a>(
@@ -86,9 +84,9 @@ impl<B: Backend> TaskStorage for SqlStorage<B> {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
     ) -> BoxFuture<'a, Result<Revision, StorageError>> {
-        Box::pin(async move { self.backend.write(Append::new(scope, id, expected, events, lease)?).await })
+        Box::pin(async move { self.backend.write(Append::new(scope, id, expected, events, author)?).await })
     }
 
     fn snapshot<'a>(&'a self, scope: &'a Scope, id: TaskId) -> BoxFuture<'a, Result<Option<Snapshot>, StorageError>> {
@@ -215,6 +213,15 @@ impl<B: Backend> FleetStorage for SqlStorage<B> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
         Box::pin(async move { self.backend.read(Orphans { agent: agent.to_owned(), limit }).await })
+    }
+
+    fn paused<'a>(
+        &'a self,
+        agent: &'a str,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
+        Box::pin(async move { self.backend.read(Paused { agent: agent.to_owned(), before, limit }).await })
     }
 
     fn sweep(&self, now: Timestamp) -> BoxFuture<'_, Result<bool, StorageError>> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Lease, PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId};
-use a2a_protocol_core::{Event, EventKind, FoldError, Task, TaskState, Timestamp, log};
+use a2a_app_ports::{Author, Creation, Lease, PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId};
+use a2a_protocol_core::{Event, EventKind, FoldError, Message, Task, TaskState, Timestamp, log};
 use futures::future::try_join_all;
 
 use super::{
+    claims,
     counts::{self, Counted},
     folds::Fold,
     new_task::NewTask,
@@ -26,6 +27,12 @@ impl Batch {
     pub(super) fn new(events: Vec<Event>) -> Result<Self, StorageError> {
         let bodies = events.iter().map(json).collect::<Result<_, _>>()?;
         Ok(Self { events, bodies })
+    }
+
+    /// The id of the message with which the events begin.
+    fn message_id(&self) -> Result<&str, StorageError> {
+        let message = self.events.first().and_then(message);
+        message.map(|message| &*message.message_id).ok_or(StorageError::Refused(FoldError::Misplaced))
     }
 
     fn bytes(&self) -> u64 {
@@ -62,6 +69,14 @@ impl Batch {
         let rows = tx.db.query(READ, &[Value::Bytes(&id), Value::Text(scope), count(after), count(last)]).await?;
         Ok(rows.len() == self.bodies.len()
             && rows.iter().zip(&self.bodies).all(|(row, body)| row.text(0).is_ok_and(|stored| stored == body)))
+    }
+}
+
+/// The message that an event is about, where a caller has sent it.
+pub(super) fn message(event: &Event) -> Option<&Message> {
+    match &event.kind {
+        EventKind::Created { message, .. } | EventKind::Message(message) => Some(message),
+        _ => None,
     }
 }
 
@@ -137,16 +152,12 @@ pub(super) struct Create {
     task: Arc<Task>,
     push: Option<Box<PushConfigRow>>,
     replica: ReplicaId,
+    claimed: bool,
 }
 
 impl Create {
-    pub(super) fn new(
-        scope: &Scope,
-        id: TaskId,
-        events: Vec<Event>,
-        push: Option<Box<PushConfigRow>>,
-        replica: ReplicaId,
-    ) -> Result<Self, StorageError> {
+    pub(super) fn new(scope: &Scope, id: TaskId, creation: Creation) -> Result<Self, StorageError> {
+        let Creation { events, push, replica, claimed, .. } = creation;
         let misplaced = StorageError::Refused(FoldError::Misplaced);
         let Some((first, rest)) = events.split_first() else { return Err(misplaced) };
         let EventKind::Created { skill, .. } = &first.kind else { return Err(misplaced) };
@@ -154,7 +165,21 @@ impl Create {
         let mut task = log::begin(id.into(), first).map_err(StorageError::Refused)?;
         rest.iter().try_for_each(|event| log::apply(&mut task, event)).map_err(StorageError::Refused)?;
         let (agent, scope, task) = (scope.agent.clone(), scopes::key(scope), Arc::new(task));
-        Ok(Self { agent, scope, id, skill, batch: Batch::new(events)?, task, push, replica })
+        Ok(Self { agent, scope, id, skill, batch: Batch::new(events)?, task, push, replica, claimed })
+    }
+}
+
+impl Create {
+    /// Why nothing was stored.
+    async fn hindrance<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<StorageError, StorageError> {
+        const TAKEN: &str = "SELECT CASE WHEN s.key = ?2 THEN t.revision ELSE 0 END \
+            FROM tasks t LEFT JOIN scopes s ON s.n = t.scope WHERE t.id = ?1";
+        let id = self.id.as_u128().to_be_bytes();
+        let taken = tx.db.query(TAKEN, &[Value::Bytes(&id), Value::Text(&self.scope)]).await?;
+        match taken.first() {
+            Some(row) => Ok(StorageError::Conflict { current: row.number(0)? }),
+            None => Ok(StorageError::Fenced),
+        }
     }
 }
 
@@ -182,10 +207,11 @@ impl Operation for Create {
             fence,
             holder: (!ended).then_some(replica),
             waits: false,
+            creator: Some(replica),
+            claim: if self.claimed { Some(self.batch.message_id()?) } else { None },
         };
         if !new.store(tx).await? {
-            let taken = Stored::find(tx, self.id, &self.scope).await?;
-            return Err(StorageError::Conflict { current: taken.map_or(0, |taken| taken.revision) });
+            return Err(self.hindrance(tx).await?);
         }
         if !ended {
             tx.keep_fold(self.id, Fold::new(revision, self.task.clone(), size.bytes()));
@@ -194,6 +220,9 @@ impl Operation for Create {
     }
 
     async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, _: &Revision) -> Result<bool, StorageError> {
+        // Waits until the commit that was lost is over: it holds its replica.
+        const WAIT: &str = "SELECT 1 FROM replicas WHERE id = ?1 /*pg FOR UPDATE*/";
+        tx.db.query(WAIT, &[Value::Bytes(&self.replica.as_u128().to_be_bytes())]).await?;
         self.batch.follows(tx, self.id, &self.scope, 0).await
     }
 }
@@ -309,7 +338,7 @@ pub(super) struct Append {
     id: TaskId,
     expected: Revision,
     batch: Batch,
-    lease: Option<Lease>,
+    author: Author,
 }
 
 impl Append {
@@ -318,9 +347,9 @@ impl Append {
         id: TaskId,
         expected: Revision,
         events: Vec<Event>,
-        lease: Option<Lease>,
+        author: Author,
     ) -> Result<Self, StorageError> {
-        Ok(Self { scope: scopes::key(scope), id, expected, batch: Batch::new(events)?, lease })
+        Ok(Self { scope: scopes::key(scope), id, expected, batch: Batch::new(events)?, author })
     }
 }
 
@@ -329,12 +358,16 @@ impl Operation for Append {
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Revision, StorageError> {
         let stored = Stored::find(tx, self.id, &self.scope).await?.ok_or(StorageError::NotFound)?;
-        if self.lease.is_some() && self.lease != stored.lease() {
+        if self.author.lease().is_some() && self.author.lease() != stored.lease() {
             return Err(StorageError::Fenced);
         }
         if self.expected != stored.revision {
             return Err(StorageError::Conflict { current: stored.revision });
         }
+        let claim = match self.author {
+            Author::Claimant => Some(self.batch.message_id()?),
+            Author::Run(_) | Author::Caller => None,
+        };
         if self.batch.events.is_empty() {
             return Ok(stored.revision);
         }
@@ -358,6 +391,7 @@ impl Operation for Append {
                 (*state != stored.state || task.status.timestamp != before).then_some(&*task)
             ),
             counts::move_task(tx, &counted, Some(&stored.state), Some(state)),
+            claims::spend(tx, stored.scope, claim, self.id, stored.revision + 1),
         )?;
         if !state.is_terminal() {
             tx.keep_fold(self.id, Fold::new(revision, fold.task, size.bytes()));

@@ -79,6 +79,10 @@ impl Row {
         u64::try_from(number).map_err(|_| SqlFailure::damaged(format_args!("column {column} is {number}")))
     }
 
+    pub(crate) fn number_or_null(&self, column: usize) -> Result<Option<u64>, StorageError> {
+        if self.is_null(column) { Ok(None) } else { self.number(column).map(Some) }
+    }
+
     pub(crate) fn flag(&self, column: usize) -> Result<bool, StorageError> {
         Ok(self.int(column)? != 0)
     }

@@ -6,7 +6,7 @@
 use rusqlite::Connection;
 
 /// What makes each version out of the one before.
-pub(super) const STEPS: &[&str] = &[include_str!("v1.sql")];
+pub(super) const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// `nnco`, by which our files are known from those of other programs.
 pub(super) const APPLICATION: i32 = 0x6e6e_636f;
@@ -66,6 +66,9 @@ mod tests {
         migrate(&mut db, 1, &steps[..2]).unwrap();
         migrate(&mut db, 2, &steps[..2]).unwrap();
         assert_eq!(tables(&db), ["a", "b"]);
-        assert!(matches!(look(&db).unwrap(), Found::Newer(2)));
+        assert!(matches!(look(&db).unwrap(), Found::Ours(2)));
+        let next = STEPS.len() as i64 + 1;
+        db.pragma_update(None, "user_version", next).unwrap();
+        assert!(matches!(look(&db).unwrap(), Found::Newer(version) if version == next));
     }
 }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Claim, Lease, ListQuery, PushConfigKey, PushFailure, Scope, Storage};
+use a2a_app_ports::{Author, Claim, Lease, ListQuery, PushConfigKey, PushFailure, Scope, Storage};
 use a2a_protocol_core::{Message, TaskState};
 use a2a_task_storage::{
     Finding, StoreAdmin,
     archive::{Content, Reader, Writer},
 };
 
-use super::{LONG, REPLICA, at, chunk, created, id, push, run_to_end, scope, status, sweep_all};
+use super::{
+    LONG, REPLICA, at, chunk, create, create_claimed, created, id, push, run_to_end, said, scope, status, sweep_all,
+};
 
 pub(crate) fn all() -> ListQuery {
     ListQuery { limit: 100, ..ListQuery::default() }
@@ -21,14 +23,24 @@ pub(crate) async fn fill(storage: &impl Storage) {
     storage.join(REPLICA, LONG).await.unwrap();
     run_to_end(storage, 1, 10).await;
     sweep_all(storage, 70_000).await;
-    storage.create(&scope(), id(2), vec![created(20)], Some(Box::new(push("hook"))), REPLICA).await.unwrap();
-    for number in 1..60 {
-        let text = format!("chunk {number} ").repeat(30);
-        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], None).await.unwrap();
+    // The message of task 2 is claimed for it, one is said to it; one was answered, one is yet to come.
+    for (name, number) in [("message", 2), ("said", 2), ("answered", 9), ("open", 8)] {
+        let (now, expires) = (at(0), at(99_000));
+        let claim =
+            Claim { message_id: name.into(), digest: [7; 32], task: id(number), replica: REPLICA, now, expires };
+        storage.claim(&scope(), claim).await.unwrap();
     }
-    storage.create(&scope(), id(3), vec![created(30)], None, REPLICA).await.unwrap();
+    let answer = Some(Arc::new(Message::user("answer", "No.")));
+    storage.settle(&scope(), "answered", id(9), answer).await.unwrap();
+    create_claimed(storage, id(2), vec![created(20)], push("hook")).await;
+    for number in 1..59 {
+        let text = format!("chunk {number} ").repeat(30);
+        storage.append(&scope(), id(2), number, vec![chunk(20, &text, number > 1)], Author::Caller).await.unwrap();
+    }
+    storage.append(&scope(), id(2), 59, vec![said(21, "said")], Author::Claimant).await.unwrap();
+    create(storage, &scope(), id(3), vec![created(30)]).await.unwrap();
     let asks = vec![status(31, TaskState::Working), status(32, TaskState::InputRequired)];
-    storage.append(&scope(), id(3), 1, asks, None).await.unwrap();
+    storage.append(&scope(), id(3), 1, asks, Author::Caller).await.unwrap();
     assert!(storage.release(&scope(), id(3), Lease::first(REPLICA), 3).await.unwrap());
     run_to_end(storage, 4, 60_000).await;
     let other = push("gave up");
@@ -37,17 +49,9 @@ pub(crate) async fn fill(storage: &impl Storage) {
     let failure = PushFailure { time: at(60_001), reason: "410 Gone".to_owned() };
     storage.fail_push(&key, other.created, failure).await.unwrap();
     let elsewhere = Scope { tenant: Some("tenant".into()), ..scope() };
-    storage.create(&elsewhere, id(5), vec![created(50)], None, REPLICA).await.unwrap();
+    create(storage, &elsewhere, id(5), vec![created(50)]).await.unwrap();
     assert!(storage.release(&elsewhere, id(5), Lease::first(REPLICA), 1).await.unwrap());
-    storage.append(&elsewhere, id(5), 1, vec![chunk(51, "said", false)], None).await.unwrap();
-    for (name, number) in [("one", 2), ("two", 9)] {
-        let (now, expires) = (at(0), at(99_000));
-        let claim =
-            Claim { message_id: name.into(), digest: [7; 32], task: id(number), replica: REPLICA, now, expires };
-        storage.claim(&scope(), claim).await.unwrap();
-    }
-    let answer = Some(Arc::new(Message::user("answer", "No.")));
-    storage.settle(&scope(), "two", id(9), answer).await.unwrap();
+    storage.append(&elsewhere, id(5), 1, vec![chunk(51, "said", false)], Author::Caller).await.unwrap();
 }
 
 pub(crate) async fn export(storage: &impl StoreAdmin) -> Vec<String> {

@@ -4,11 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 pub(crate) mod admin;
+pub(crate) mod migration;
 pub(crate) mod retention;
 
 use std::{sync::Arc, time::Duration};
 
-use a2a_app_ports::{PushConfigRow, ReplicaId, Scope, Storage, TaskId};
+use a2a_app_ports::{Author, Creation, PushConfigRow, ReplicaId, Revision, Scope, Storage, StorageError, TaskId};
 use a2a_protocol_core::{
     Artifact, Event, EventKind, Message, Part, ProtocolVersion, Task, TaskPushNotificationConfig, TaskState, Timestamp,
     log,
@@ -35,6 +36,10 @@ pub(crate) fn created(millis: u64) -> Event {
     Event { time: at(millis), kind }
 }
 
+pub(crate) fn said(millis: u64, name: &str) -> Event {
+    Event { time: at(millis), kind: EventKind::Message(Arc::new(Message::user(name, "More."))) }
+}
+
 pub(crate) fn status(millis: u64, state: TaskState) -> Event {
     Event { time: at(millis), kind: EventKind::status(state) }
 }
@@ -58,11 +63,29 @@ pub(crate) fn fold(id: TaskId, events: &[Event]) -> Task {
     task
 }
 
+/// Creates a task that [`REPLICA`] runs, which joins for it.
+pub(crate) async fn create(
+    storage: &impl Storage,
+    scope: &Scope,
+    id: TaskId,
+    events: Vec<Event>,
+) -> Result<Revision, StorageError> {
+    storage.join(REPLICA, LONG).await?;
+    storage.create(scope, id, Creation::new(events, REPLICA)).await
+}
+
+/// Creates a task with a push configuration, whose message is claimed for it.
+pub(crate) async fn create_claimed(storage: &impl Storage, id: TaskId, events: Vec<Event>, push: PushConfigRow) {
+    let mut creation = Creation::new(events, REPLICA);
+    (creation.push, creation.claimed) = (Some(Box::new(push)), true);
+    storage.create(&scope(), id, creation).await.unwrap();
+}
+
 /// Stores a task that ends after three events.
 pub(crate) async fn run_to_end(storage: &impl Storage, number: u64, millis: u64) {
-    storage.create(&scope(), id(number), vec![created(millis)], None, REPLICA).await.unwrap();
+    create(storage, &scope(), id(number), vec![created(millis)]).await.unwrap();
     let rest = vec![chunk(millis, "done", false), status(millis, TaskState::Completed)];
-    storage.append(&scope(), id(number), 1, rest, None).await.unwrap();
+    storage.append(&scope(), id(number), 1, rest, Author::Caller).await.unwrap();
 }
 
 pub(crate) async fn sweep_all(storage: &impl Storage, millis: u64) -> usize {

@@ -6,7 +6,7 @@ use a2a_app_ports::{Claim, Claimed, ListQuery, PushConfigKey, Storage, TaskId};
 use a2a_protocol_core::TaskState;
 use a2a_task_storage::Retention;
 
-use super::{REPLICA, at, chunk, created, fold, id, push, run_to_end, scope, status, sweep_all};
+use super::{REPLICA, at, chunk, create, created, fold, id, push, run_to_end, scope, status, sweep_all};
 
 async fn total(storage: &impl Storage) -> u64 {
     let query = ListQuery { limit: 1000, state: Some(TaskState::Completed), ..ListQuery::default() };
@@ -32,7 +32,7 @@ pub(crate) async fn logs_go_after_the_replay_window(storage: &impl Storage) {
     for number in 0..200 {
         run_to_end(storage, number, 0).await;
     }
-    storage.create(&scope(), id(500), vec![created(0)], None, REPLICA).await.unwrap();
+    create(storage, &scope(), id(500), vec![created(0)]).await.unwrap();
     assert!(!storage.sweep(at(999)).await.unwrap());
     assert!(has_log(storage, id(7)).await, "within the window");
     assert!(sweep_all(storage, 1000).await > 1, "piece by piece");
@@ -53,7 +53,7 @@ pub(crate) async fn a_long_log_goes_piece_by_piece(storage: &impl Storage) {
     let mut events = vec![created(0)];
     events.extend((0..9000).map(|number| chunk(0, "text", number > 0)));
     events.push(status(0, TaskState::Completed));
-    storage.create(&scope(), id(1), events.clone(), None, REPLICA).await.unwrap();
+    create(storage, &scope(), id(1), events.clone()).await.unwrap();
     assert!(storage.sweep(at(1000)).await.unwrap());
     assert!(!has_log(storage, id(1)).await, "what is left begins too late");
     sweep_all(storage, 1000).await;
@@ -89,7 +89,7 @@ pub(crate) async fn ended_tasks_go_when_they_are_too_old_or_too_many(storage: &i
     for number in 0..250 {
         run_to_end(storage, number, number).await;
     }
-    storage.create(&scope(), id(500), vec![created(0)], None, REPLICA).await.unwrap();
+    create(storage, &scope(), id(500), vec![created(0)]).await.unwrap();
     storage.put_push_config(&scope(), id(0), push("hook"), 9).await.unwrap();
     assert!(sweep_all(storage, 300).await > 1, "piece by piece");
     assert_eq!(total(storage).await, 100);
@@ -122,5 +122,5 @@ pub(crate) async fn claims_that_expired_are_forgotten(storage: &impl Storage) {
     sweep_all(storage, 1001).await;
     let again = |number| Claim { task: id(9), ..claim(number, 0) };
     assert_eq!(storage.claim(&scope(), again(0)).await.unwrap(), Claimed::New, "it was forgotten");
-    assert_eq!(storage.claim(&scope(), again(2)).await.unwrap(), Claimed::Task { id: id(2), by: None });
+    assert_eq!(storage.claim(&scope(), again(2)).await.unwrap(), Claimed::Task { id: id(2), place: None, by: None });
 }

@@ -1,7 +1,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use a2a_app_ports::{
-    Claim, FleetStorage as _, Lease, PushConfigRow, ReplicaId, Scope, StorageError, TaskId, TaskStorage as _,
+    Author, Claim, Creation, FleetStorage as _, Lease, PushConfigRow, ReplicaId, Scope, StorageError, TaskId,
+    TaskStorage as _,
 };
 use a2a_protocol_core::{
     Artifact, Event, EventKind, Message, Part, ProtocolVersion, TaskPushNotificationConfig, TaskState, Timestamp,
@@ -54,9 +55,9 @@ async fn fill(storage: &SqliteStorage) -> Result<(), StorageError> {
     storage.join(REPLICA, std::time::Duration::from_secs(60)).await?;
     let echo = Scope { agent: "echo".into(), tenant: None, owner: Some("me".into()) };
     for (number, context) in [(1, "talk"), (2, "other")] {
-        storage.create(&echo, id(number), vec![created(context)], None, REPLICA).await?;
+        storage.create(&echo, id(number), Creation::new(vec![created(context)], REPLICA)).await?;
         let ends = status(10 * i64::try_from(number).unwrap(), TaskState::Completed);
-        storage.append(&echo, id(number), 1, vec![chunk("done", false), ends], None).await?;
+        storage.append(&echo, id(number), 1, vec![chunk("done", false), ends], Author::Caller).await?;
     }
     let mut config = TaskPushNotificationConfig::default();
     config.id = Some("hook".to_owned());
@@ -64,15 +65,18 @@ async fn fill(storage: &SqliteStorage) -> Result<(), StorageError> {
     config.token = Some("s3cret".to_owned());
     let push = PushConfigRow { config, version: ProtocolVersion::V1_0, created: at(0), cursor: 0, failure: None };
     let other = Scope { agent: "other".into(), ..echo.clone() };
-    storage.create(&other, id(3), vec![created("talk")], Some(Box::new(push)), REPLICA).await?;
-    let lease = Some(Lease::first(REPLICA));
-    storage.append(&other, id(3), 1, vec![status(30, TaskState::Working), chunk("one", false)], lease).await?;
-    for number in 3..20 {
-        storage.append(&other, id(3), number, vec![chunk("two and more ", true)], lease).await?;
-    }
     let claim =
         Claim { message_id: "m".into(), digest: [7; 32], task: id(3), replica: REPLICA, now: at(0), expires: at(99) };
-    storage.claim(&other, claim).await.map(drop)
+    storage.claim(&other, claim).await?;
+    let mut creation = Creation::new(vec![created("talk")], REPLICA);
+    (creation.push, creation.claimed) = (Some(Box::new(push)), true);
+    storage.create(&other, id(3), creation).await?;
+    let run = Author::Run(Lease::first(REPLICA));
+    storage.append(&other, id(3), 1, vec![status(30, TaskState::Working), chunk("one", false)], run).await?;
+    for number in 3..20 {
+        storage.append(&other, id(3), number, vec![chunk("two and more ", true)], run).await?;
+    }
+    Ok(())
 }
 
 fn filled() -> Nuncio {
@@ -118,9 +122,10 @@ fn all_tasks_are_listed_and_filtered() {
 fn more_tasks_than_a_page_are_all_listed() {
     let nuncio = Nuncio::new();
     let storage = open(&nuncio, "data");
+    block_on(storage.join(REPLICA, std::time::Duration::from_secs(60))).unwrap();
     for number in 0..600 {
-        let events = vec![created("talk")];
-        block_on(storage.create(&Scope::default(), id(number), events, None, REPLICA)).unwrap();
+        let creation = Creation::new(vec![created("talk")], REPLICA);
+        block_on(storage.create(&Scope::default(), id(number), creation)).unwrap();
     }
     drop(storage);
     let run = nuncio.run(&["store", "list", "--data", "data", "-o", "json"]).exits(0);

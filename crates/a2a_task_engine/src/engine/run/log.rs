@@ -2,14 +2,14 @@
 
 use std::{collections::VecDeque, sync::atomic::Ordering};
 
-use a2a_app_ports::{HandlerError, PushConfigRow, Revision, StorageError};
+use a2a_app_ports::{Author, Creation, HandlerError, PushConfigRow, Revision, StorageError};
 use a2a_protocol_core::{Event, EventKind, TaskState};
 
 use super::{Said, Stage, TaskRun};
 use crate::engine::{
     READ_AT_ONCE,
     live::lock,
-    membership::{Acquired, Held, Present},
+    membership::{Acquired, Held, Left},
     slot::News,
 };
 
@@ -19,12 +19,10 @@ pub(super) struct Log {
     pub(super) state: TaskState,
     /// The creation, until the first event is stored along with it.
     pub(super) pending: Vec<Event>,
-    /// What is stored along with the next event: which messages were given to the handler.
-    pub(super) notes: Vec<Event>,
+    /// Messages that the handler has taken before their turn: the log says so along with the next event.
+    pub(super) taken: Vec<Revision>,
     /// The push configuration that came with the first message, until it is stored along.
     pub(super) push: Option<Box<PushConfigRow>>,
-    /// As whom a creation was begun: it may be stored although nobody waited for that.
-    creating: Option<Present>,
     pub(super) stage: Stage,
     /// Messages that came while a turn was running.
     pub(super) queue: VecDeque<(Revision, Said)>,
@@ -36,25 +34,22 @@ impl Log {
             revision: 0,
             state: TaskState::Submitted,
             pending,
-            notes: Vec::new(),
+            taken: Vec::new(),
             push,
-            creating: None,
             stage: Stage::Open,
             queue: VecDeque::new(),
         }
     }
 }
 
-impl Log {
-    /// The lease of a task that may have been created, for all that is known.
-    pub(super) fn creation(&self) -> Option<Held> {
-        self.creating.map(Present::first)
-    }
-
-    /// Whether there is certainly no task yet, so that there need not be one.
-    pub(super) fn is_undecided(&self) -> bool {
-        !self.pending.is_empty() && self.creating.is_none()
-    }
+/// What became of a task that was to be given back.
+pub(super) enum Rest {
+    /// Nobody here has it any more.
+    Over,
+    /// More has been said, and is read: it is not given back.
+    More,
+    /// More has been said since, and it was taken again: so it had been left.
+    Again(Left),
 }
 
 impl TaskRun {
@@ -88,6 +83,8 @@ impl TaskRun {
                             said.1 = Some(details);
                         }
                     }
+                    // By this run, of which nobody heard, or by another that had the task meanwhile.
+                    EventKind::Taken(place) => log.queue.retain(|(queued, _)| *queued != place),
                     _ => {}
                 }
             }
@@ -111,9 +108,24 @@ impl TaskRun {
     }
 
     pub(super) async fn try_append(&self, log: &mut Log, kind: EventKind) -> Result<(), StorageError> {
-        let event = self.event(kind);
-        let events = log.pending.iter().chain(&log.notes).cloned().chain([event]).collect();
-        self.store(log, events).await
+        self.try_append_all(log, [kind]).await
+    }
+
+    /// Appends events, and before them what is to be said along.
+    pub(super) async fn try_append_all(
+        &self,
+        log: &mut Log,
+        kinds: impl IntoIterator<Item = EventKind>,
+    ) -> Result<(), StorageError> {
+        let taken = log.taken.iter().map(|place| self.event(EventKind::Taken(*place)));
+        let events = kinds.into_iter().map(|kind| self.event(kind));
+        let events: Vec<_> = log.pending.iter().cloned().chain(taken).chain(events).collect();
+        if events.is_empty() {
+            return Ok(());
+        }
+        self.store(log, events).await?;
+        log.taken.clear();
+        Ok(())
     }
 
     pub(super) fn event(&self, kind: EventKind) -> Event {
@@ -122,7 +134,7 @@ impl TaskRun {
 
     pub(super) async fn store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
         let stored = self.try_store(log, events).await;
-        if let Err(StorageError::Fenced) = stored {
+        if let Err(StorageError::Fenced | StorageError::Unclaimed) = stored {
             // Whoever polls the handler is to drop it.
             self.fenced.store(true, Ordering::SeqCst);
             self.live.cancel.wake();
@@ -139,32 +151,11 @@ impl TaskRun {
         let news = News::of(log.revision, &events);
         if log.pending.is_empty() {
             let held = self.held().filter(|held| self.engine.membership.is_good(*held)).ok_or(StorageError::Fenced)?;
-            self.engine.storage.append(scope, id, log.revision, events, Some(held.lease)).await?;
+            self.engine.storage.append(scope, id, log.revision, events, Author::Run(held.lease)).await?;
         } else {
-            let present = self.engine.present().await?;
-            if self.subject.claim.as_ref().is_some_and(|(_, by)| !by.is_same(present)) {
-                // Who has lost its claim creates nothing: by now it may be another's.
-                return Err(StorageError::Fenced);
-            }
-            let earlier = log.creating.replace(present);
-            match (self.engine.storage.create(scope, id, events, log.push.clone(), present.replica).await, earlier) {
-                (Ok(_), _) => self.note_creation(log, present),
-                // An earlier try got there although nobody waited for it.
-                (Err(StorageError::Conflict { .. }), Some(earlier)) => {
-                    let begun = News::of(0, log.pending.get(..1).unwrap_or_default());
-                    self.note_creation(log, earlier);
-                    self.engine.grown(&self.live, scope, &begun);
-                    self.refresh(log).await?;
-                    return Err(StorageError::Conflict { current: log.revision });
-                }
-                (Err(StorageError::Conflict { .. }), None) => {
-                    return Err(StorageError::Failed("a random task id was taken".into()));
-                }
-                (Err(error), _) => return Err(error),
-            }
+            self.try_create(log, events).await?;
         }
         log.revision = news.revision();
-        log.notes.clear();
         if let Some(state) = state {
             log.state = state;
         }
@@ -172,37 +163,76 @@ impl TaskRun {
         Ok(())
     }
 
-    fn note_creation(&self, log: &mut Log, by: Present) {
+    /// Stores the task. It is a conflict when an earlier try got there although nobody heard of it, or
+    /// when the creation is to be tried again.
+    async fn try_create(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
+        let (scope, id) = (&self.subject.scope, self.subject.id);
+        let earlier = self.held();
+        let held = match earlier {
+            Some(held) if !self.engine.membership.is_good(held) => return Err(StorageError::Fenced),
+            Some(held) => held,
+            None => self.engine.present().await?.first(),
+        };
+        self.hold(Some(held));
+        let mut creation = Creation::new(events, held.lease.replica);
+        creation.push.clone_from(&log.push);
+        creation.claimed = self.subject.claim.is_some();
+        match (self.engine.storage.create(scope, id, creation).await, earlier) {
+            (Ok(_), _) => self.note_creation(log),
+            (Err(StorageError::Conflict { .. }), Some(_)) => {
+                let begun = News::of(0, log.pending.get(..1).unwrap_or_default());
+                self.note_creation(log);
+                self.engine.grown(&self.live, scope, &begun);
+                self.refresh(log).await?;
+                return Err(StorageError::Conflict { current: log.revision });
+            }
+            (Err(StorageError::Conflict { .. }), None) => {
+                return Err(StorageError::Failed("a random task id was taken".into()));
+            }
+            (Err(StorageError::Fenced), None) => {
+                // The replica is lost, and has not known.
+                self.hold(None);
+                self.engine.lose(held.by());
+                return Err(StorageError::Conflict { current: 0 });
+            }
+            (Err(error), _) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn note_creation(&self, log: &mut Log) {
         log.pending = Vec::new();
         log.push = None;
-        self.hold(Some(by.first()));
         self.created.store(true, Ordering::SeqCst);
     }
 
-    /// Gives the task back, which waits for its caller. `false` when more has been said: then it is
-    /// still, or again, to be run here.
-    pub(super) async fn give_back(&self, log: &mut Log) -> Result<bool, StorageError> {
+    /// Gives the task back, which waits for its caller.
+    pub(super) async fn give_back(&self, log: &mut Log) -> Result<Rest, StorageError> {
         let (scope, id) = (&self.subject.scope, self.subject.id);
         let held = self.held().ok_or(StorageError::Fenced)?;
         if !self.engine.storage.release(scope, id, held.lease, log.revision).await? {
-            return Ok(false);
+            self.refresh(log).await?;
+            return Ok(Rest::More);
         }
         self.hold(None);
         if log.state == TaskState::AuthRequired {
             // Who watches elsewhere cannot see in the log that nobody waits for the credential.
             self.engine.publish(id, 0);
         }
-        if self.live.stop(log.revision) {
-            return Ok(true);
-        }
-        // Somebody here has said more since, and left it to this run.
-        match self.engine.acquire(&self.live, scope).await? {
-            Acquired::Held { held, .. } => {
+        if !self.live.stop(log.revision) {
+            // Somebody here has said more since, and left it to this run. Others may have had the task.
+            if let Acquired::Held { held, left } = self.engine.acquire(&self.live, scope).await? {
                 self.hold(Some(held));
-                Ok(false)
+                return Ok(Rest::Again(left));
             }
-            Acquired::Not => Ok(true),
         }
+        log.stage = Stage::Over;
+        Ok(Rest::Over)
+    }
+
+    /// Whether there is certainly no task yet, so that there need not be one.
+    pub(super) fn is_undecided(&self, log: &Log) -> bool {
+        !log.pending.is_empty() && self.held().is_none()
     }
 
     pub(super) fn held(&self) -> Option<Held> {

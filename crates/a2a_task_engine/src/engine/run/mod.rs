@@ -15,11 +15,11 @@ use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role,
 use futures::lock::Mutex as AsyncMutex;
 use serde_json::Value;
 
-use self::log::Log;
+use self::log::{Log, Rest};
 use super::{
     Shared, abandoned,
     live::{Live, lock},
-    membership::{Held, Left, Present},
+    membership::{Held, Left},
     skills::Skill,
 };
 
@@ -31,8 +31,8 @@ pub(crate) struct Subject {
     pub(crate) scope: Scope,
     pub(crate) skill: Arc<Skill>,
     pub(crate) context: Arc<CallContext>,
-    /// The message id that is claimed for the answer, and as whom.
-    pub(crate) claim: Option<(Arc<str>, Present)>,
+    /// The message id, where it is claimed for the task that is to be created.
+    pub(crate) claim: Option<Arc<str>>,
 }
 
 impl Subject {
@@ -59,7 +59,8 @@ pub(crate) struct TaskRun {
     subject: Subject,
     live: Arc<Live>,
     log: AsyncMutex<Log>,
-    /// The lease under which the log is written.
+    /// The lease under which the log is written; from the first try to create the task, of which
+    /// nobody may hear.
     held: Mutex<Option<Held>>,
     /// Whether the storage knows of another lease by now.
     fenced: AtomicBool,
@@ -159,14 +160,14 @@ impl TaskRun {
     /// Stores the creation now, for callers that want the task before the handler has begun.
     pub(crate) async fn create(&self) -> Result<(), StorageError> {
         let mut log = self.log.lock().await;
-        if log.pending.is_empty() {
-            return Ok(());
+        while !log.pending.is_empty() {
+            let created = log.pending.clone();
+            match self.store(&mut log, created).await {
+                Err(StorageError::Conflict { .. }) => {}
+                stored => stored?,
+            }
         }
-        let created = log.pending.clone();
-        match self.store(&mut log, created).await {
-            Err(StorageError::Conflict { .. }) => Ok(()),
-            stored => stored,
-        }
+        Ok(())
     }
 
     /// Runs the turn of this message, with which the task begins, and the turns of those that queue
@@ -178,7 +179,10 @@ impl TaskRun {
 
     /// Goes on with a task: with the turn that was broken off, or with what has been said since.
     pub(crate) async fn go_on(self: Arc<Self>, left: Left) {
-        let first = self.pick_up(left).await;
+        let first = {
+            let mut log = self.log.lock().await;
+            self.pick_up(&mut log, left).await
+        };
         self.go_from(first).await;
     }
 
@@ -190,7 +194,7 @@ impl TaskRun {
                     self.settle(ended).await
                 }
                 Ok(None) => return,
-                Err(StorageError::Fenced) => return self.lose().await,
+                Err(StorageError::Fenced | StorageError::Unclaimed) => return self.lose().await,
                 Err(error) => return self.give_up(error).await,
             };
         }
@@ -214,7 +218,7 @@ impl TaskRun {
             Ended::Returned(Err(_)) if self.live.cancel.is_requested() => Some((TaskState::Canceled, None)),
             Ended::Returned(Err(error)) => {
                 self.report("handler failed", &error);
-                if log.is_undecided() && self.subject.skill.answers != Answers::Task {
+                if self.is_undecided(&log) && self.subject.skill.answers != Answers::Task {
                     let error = Error::new(ErrorKind::Internal, error.message().to_owned());
                     return self.answer(&mut log, Err(error)).await;
                 }
@@ -222,7 +226,7 @@ impl TaskRun {
             }
             Ended::Panicked(panic) => {
                 tracing::error!(task = %self.subject.name, skill = %self.subject.skill.id, panic, "handler panicked");
-                if log.is_undecided() && self.subject.skill.answers != Answers::Task {
+                if self.is_undecided(&log) && self.subject.skill.answers != Answers::Task {
                     return self.answer(&mut log, Err(Error::new(ErrorKind::Internal, AGENT_FAILED))).await;
                 }
                 Some((TaskState::Failed, Some(AGENT_FAILED.to_owned())))
@@ -248,13 +252,11 @@ impl TaskRun {
             let canceled = self.live.cancel.is_requested().then_some((TaskState::Canceled, None));
             match end.clone().or(canceled) {
                 None if !log.queue.is_empty() => return self.next_turn(&mut log).await,
-                None if log.state.is_interrupted() => {
-                    if self.give_back(&mut log).await? {
-                        log.stage = Stage::Over;
-                        return Ok(None);
-                    }
-                    self.refresh(&mut log).await?;
-                }
+                None if log.state.is_interrupted() => match self.give_back(&mut log).await? {
+                    Rest::Over => return Ok(None),
+                    Rest::More => {}
+                    Rest::Again(left) => return self.pick_up(&mut log, left).await,
+                },
                 next => {
                     let (state, text) = next.unwrap_or((TaskState::Completed, None));
                     self.end(&mut log, state, text).await?;
@@ -295,7 +297,7 @@ impl TaskRun {
     /// Answers without a task; under a claim, repeats of the message get the same answer.
     async fn say(&self, log: &mut Log, answer: Result<Arc<Message>, Error>) -> Result<(), StorageError> {
         let Subject { scope, id, claim, .. } = &self.subject;
-        if let Some((message_id, _)) = claim {
+        if let Some(message_id) = claim {
             self.engine.storage.settle(scope, message_id, *id, answer.as_ref().ok().cloned()).await?;
             self.engine.publish(*id, 0);
         }
@@ -310,18 +312,15 @@ impl TaskRun {
     pub(crate) async fn give_up(&self, error: StorageError) {
         tracing::error!(task = %self.subject.name, error = %Chain(&error), "the run is abandoned");
         let Subject { scope, id, claim, .. } = &self.subject;
-        let creation = {
-            let mut log = self.log.lock().await;
-            log.stage = Stage::Over;
-            log.creation()
-        };
-        match (self.held().or(creation), claim) {
-            (Some(held), _) => self.engine.membership.put_aside(scope, *id, held),
-            (None, Some((message_id, _))) => {
-                // Repeats are not to wait for what does not come.
-                self.engine.unclaim(scope, message_id, *id).await;
-            }
-            (None, None) => {}
+        self.log.lock().await.stage = Stage::Over;
+        if let Some(held) = self.held() {
+            self.engine.membership.doubt(scope, *id, held.by());
+        }
+        if let Some(message_id) = claim
+            && !self.is_created()
+        {
+            // Repeats are not to wait for what does not come.
+            self.engine.unclaim(scope, message_id, *id, true).await;
         }
         lock(&self.direct).get_or_insert_with(|| Err(Error::internal(error)));
         self.live.abandon();

@@ -6,58 +6,54 @@ use a2a_app_ports::{Revision, StorageError};
 use a2a_protocol_core::{EventKind, Message, TaskState};
 
 use super::{
-    NextTurn, Said, Stage, TaskRun,
-    log::Log,
+    NextTurn, Said, TaskRun,
+    log::{Log, Rest},
     tail::{BrokenOff, Tail},
 };
 use crate::engine::membership::Left;
 
 impl TaskRun {
-    /// The first turn of a run that goes on with a task.
-    pub(super) async fn pick_up(&self, left: Left) -> Result<Option<NextTurn>, StorageError> {
+    /// The first turn of a run that has taken a task which was left.
+    pub(super) async fn pick_up(&self, log: &mut Log, mut left: Left) -> Result<Option<NextTurn>, StorageError> {
         let (scope, id) = (&self.subject.scope, self.subject.id);
-        let mut log = self.log.lock().await;
-        let snapshot = self.engine.storage.snapshot(scope, id).await?.ok_or(StorageError::NotFound)?;
-        let given_back = left == Left::GivenBack;
-        let mut tail = Tail::read(&*self.engine.storage, (scope, id), snapshot.revision, !given_back).await?;
-        if left == Left::Abandoned
-            && let Some(turn) = tail.broken_off.take_if(|turn| turn.answers_pause)
-        {
-            tail.queue.push_front((turn.place, turn.said));
-        }
-        log.revision = tail.revision;
-        log.state = tail.state.unwrap_or_else(|| snapshot.task.status.state.clone());
-        log.queue = tail.queue;
-        if tail.is_canceling {
-            self.live.cancel.request();
-        }
-        if let Some(turn) = tail.broken_off.filter(|_| left == Left::BrokenOff)
-            && !log.state.is_terminal()
-            && !self.live.cancel.is_requested()
-        {
-            return self.try_again(&mut log, turn).await;
-        }
         loop {
-            if log.state.is_terminal() {
-                return Ok(self.finish(&mut log));
+            let snapshot = self.engine.storage.snapshot(scope, id).await?.ok_or(StorageError::NotFound)?;
+            let tail = Tail::read(&*self.engine.storage, (scope, id), snapshot.revision, left).await?;
+            log.revision = tail.revision;
+            log.state = tail.state.unwrap_or_else(|| snapshot.task.status.state.clone());
+            log.queue = tail.queue;
+            if tail.is_canceling {
+                self.live.cancel.request();
             }
-            if self.live.cancel.is_requested() {
-                self.end(&mut log, TaskState::Canceled, None).await?;
-            } else if !log.queue.is_empty() {
-                return self.next_turn(&mut log).await;
-            } else if self.give_back(&mut log).await? {
-                log.stage = Stage::Over;
-                return Ok(None);
-            } else {
-                self.refresh(&mut log).await?;
+            if let Some(turn) = tail.broken_off
+                && !log.state.is_terminal()
+                && !self.live.cancel.is_requested()
+            {
+                return self.try_again(log, turn).await;
             }
+            left = loop {
+                if log.state.is_terminal() {
+                    return Ok(self.finish(log));
+                }
+                if self.live.cancel.is_requested() {
+                    self.end(log, TaskState::Canceled, None).await?;
+                } else if !log.queue.is_empty() {
+                    return self.next_turn(log).await;
+                } else {
+                    match self.give_back(log).await? {
+                        Rest::Over => return Ok(None),
+                        Rest::More => {}
+                        Rest::Again(left) => break left,
+                    }
+                }
+            };
         }
     }
 
     /// Begins a turn once more that a lost replica has begun, if the skill says so; else, or when that
     /// has been tried often enough, the task has failed.
     async fn try_again(&self, log: &mut Log, turn: BrokenOff) -> Result<Option<NextTurn>, StorageError> {
-        let BrokenOff { place, said, attempt, checkpoint, .. } = turn;
+        let BrokenOff { place, said, attempt, checkpoint } = turn;
         let skill = &self.subject.skill;
         let most = self.engine.options.max_attempts;
         let failed = match skill.rerunnable {
@@ -74,18 +70,11 @@ impl TaskRun {
             }
             return Ok(self.finish(log));
         }
-        self.note_taken(log, place);
-        self.resume_work(log).await?;
         let attempt = attempt + 1;
         tracing::info!(task = %self.subject.name, skill = %skill.id, attempt, "a task is run again");
-        while let Err(error) = self.try_append(log, EventKind::Attempt(attempt)).await {
-            match error {
-                StorageError::Conflict { .. } => self.refresh(log).await?,
-                error => return Err(error),
-            }
-            if log.state.is_terminal() {
-                return Ok(self.finish(log));
-            }
+        self.take_message(log, place, Some(attempt)).await?;
+        if log.state.is_terminal() {
+            return Ok(self.finish(log));
         }
         let history = self.history(log, &said).await?;
         Ok(Some(NextTurn { said, history, attempt, checkpoint }))
@@ -94,19 +83,33 @@ impl TaskRun {
     /// Takes the message of the next turn, with what was said before it.
     pub(super) async fn next_turn(&self, log: &mut Log) -> Result<Option<NextTurn>, StorageError> {
         let Some((place, said)) = log.queue.pop_front() else { return Ok(None) };
-        self.note_taken(log, place);
-        self.resume_work(log).await?;
+        self.take_message(log, place, None).await?;
+        if log.state.is_terminal() {
+            return Ok(self.finish(log));
+        }
         let history = self.history(log, &said).await?;
         Ok(Some(NextTurn { said, history, attempt: 1, checkpoint: None }))
     }
 
-    /// Has the log say, along with the next event, that a message was given to the handler. Of the
-    /// first one that goes without saying.
-    pub(super) fn note_taken(&self, log: &mut Log, place: Revision) {
-        if place > 1 {
-            let taken = self.event(EventKind::Taken(place));
-            log.notes.push(taken);
+    /// Has the log say that a message is given to the handler, before the handler gets it: whoever
+    /// takes the task over does not give it as if it were new. Of the first message that goes without
+    /// saying.
+    async fn take_message(&self, log: &mut Log, place: Revision, attempt: Option<u32>) -> Result<(), StorageError> {
+        log.taken.extend((place > 1).then_some(place));
+        self.resume_work(log, attempt.map(EventKind::Attempt)).await
+    }
+
+    /// Says in the log that a task which had paused is worked on, and what else there is to say: what
+    /// it waited for is here, and whoever looks now is not to answer once more.
+    pub(super) async fn resume_work(&self, log: &mut Log, also: Option<EventKind>) -> Result<(), StorageError> {
+        while !log.state.is_terminal() {
+            let working = log.state.is_interrupted().then(|| EventKind::status(TaskState::Working));
+            match self.try_append_all(log, working.into_iter().chain(also.clone())).await {
+                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
+                stored => return stored,
+            }
         }
+        Ok(())
     }
 
     /// What was said before this message.
@@ -118,17 +121,5 @@ impl TaskRun {
                 || log.queue.iter().any(|(_, (queued, _))| queued.message_id == message.message_id)
         };
         Ok(snapshot.task.history.iter().filter(|message| !later(message)).cloned().collect())
-    }
-
-    /// Says in the log that a task which had paused is worked on: what it waited for is here, and
-    /// whoever looks now is not to answer once more.
-    pub(super) async fn resume_work(&self, log: &mut Log) -> Result<(), StorageError> {
-        while log.state.is_interrupted() {
-            match self.try_append(log, EventKind::status(TaskState::Working)).await {
-                Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
-                stored => stored?,
-            }
-        }
-        Ok(())
     }
 }

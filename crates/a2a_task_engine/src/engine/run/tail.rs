@@ -7,7 +7,7 @@ use a2a_protocol_core::{Event, EventKind, TaskState};
 use serde_json::Value;
 
 use super::Said;
-use crate::engine::READ_AT_ONCE;
+use crate::engine::{READ_AT_ONCE, membership::Left};
 
 /// So much of a log is read at first; each time that is too little, more.
 const FIRST_REACH: Revision = 64;
@@ -20,7 +20,7 @@ pub(super) struct Tail {
     pub(super) revision: Revision,
     /// The state of the task, unless the tail does not tell.
     pub(super) state: Option<TaskState>,
-    /// What was said and given to no handler, as far as is known.
+    /// What was said and given to no handler.
     pub(super) queue: VecDeque<(Revision, Said)>,
     /// The turn that was broken off.
     pub(super) broken_off: Option<BrokenOff>,
@@ -28,26 +28,24 @@ pub(super) struct Tail {
     pub(super) is_canceling: bool,
 }
 
-/// A turn that a lost replica was at.
+/// The turn that is not over, unless somebody is still at it.
 #[derive(Debug)]
 pub(super) struct BrokenOff {
     pub(super) place: Revision,
     pub(super) said: Said,
-    /// Whether the message answers a pause, so that it may not have been given to a handler at all.
-    pub(super) answers_pause: bool,
     /// Which attempt at it was broken off.
     pub(super) attempt: u32,
     pub(super) checkpoint: Option<Arc<Value>>,
 }
 
 impl Tail {
-    /// Reads as much of the end of a log as it takes: back to where nothing is left to answer, or,
-    /// where a run was broken off, to the message that was given to its handler last.
+    /// Reads as much of the end of a log as it takes: back to the message that was given to a handler
+    /// last, or, where the task was given back, to where it paused.
     pub(super) async fn read(
         storage: &dyn Storage,
         (scope, id): (&Scope, TaskId),
         revision: Revision,
-        broken_off: bool,
+        left: Left,
     ) -> Result<Self, StorageError> {
         let mut reach = FIRST_REACH;
         loop {
@@ -62,7 +60,7 @@ impl Tail {
                     break;
                 }
             }
-            if let Some(tail) = Self::of(after, &events, broken_off) {
+            if let Some(tail) = Self::of(after, &events, left) {
                 return Ok(tail);
             }
             reach = reach.saturating_mul(REACH_FACTOR);
@@ -70,31 +68,26 @@ impl Tail {
     }
 
     /// What the events after this one say; `None` when that is too little.
-    fn of(after: Revision, events: &[Event], broken_off: bool) -> Option<Self> {
+    fn of(after: Revision, events: &[Event], left: Left) -> Option<Self> {
         let places: Vec<(Revision, &Event)> = (after + 1..).zip(events).collect();
         let places = || places.iter().copied();
         // The last message that was given to a handler, and where the log says so first: every attempt
-        // says it again.
+        // says it again. Messages are given in the order in which they came.
         let taken = |(place, event): (Revision, &Event)| match event.kind {
             EventKind::Created { .. } => Some((place, place)),
             EventKind::Taken(message) => Some((message, place)),
             _ => None,
         };
-        let turn = places().rev().find_map(taken).map(|(last, place)| {
-            let first = places().filter_map(taken).find(|(message, _)| *message == last);
-            first.unwrap_or((last, place))
-        });
+        let last = places().rev().find_map(taken);
         let status = places().rev().find_map(|(place, event)| match &event.kind {
             EventKind::Status { state, .. } => Some((place, state)),
             _ => None,
         });
         // Whoever paused a task and gave it back had seen all that was said before.
-        let paused = status.filter(|(_, state)| state.is_interrupted()).map(|(place, _)| place);
-        let begin = match (turn, paused) {
-            (Some((_, taken)), Some(paused)) if !broken_off && paused > taken => paused,
+        let paused = status.filter(|(_, state)| left == Left::GivenBack && state.is_interrupted());
+        let begin = match (last, paused) {
+            (taken, Some((paused, _))) if taken.is_none_or(|(_, place)| paused > place) => paused,
             (Some((message, _)), _) if message > after => message,
-            (None, Some(paused)) if !broken_off => paused,
-            (None, None) | (None, Some(_)) if after == 0 => 0,
             _ => return None,
         };
         let mut queue = VecDeque::new();
@@ -109,19 +102,10 @@ impl Tail {
                 _ => {}
             }
         }
-        let answered = status.is_some_and(|(place, state)| {
-            *state == TaskState::InputRequired && turn.is_none_or(|(_, taken)| place > taken)
-        });
-        let begun = match (turn, status) {
-            (Some((_, taken)), Some((place, _))) if answered => taken.max(place),
-            (Some((_, taken)), _) => taken,
-            _ => 0,
+        let broken_off = match (left, last) {
+            (Left::BrokenOff, Some((message, _))) => BrokenOff::find(after, events, message),
+            _ => None,
         };
-        let broken_off = broken_off.then(|| if answered { queue.pop_front() } else { said_at(after, events, turn?.0) });
-        let noted = || places().rev().filter(|(place, _)| *place > begun).map(|(_, event)| &event.kind);
-        let attempt = noted().find_map(|kind| if let EventKind::Attempt(number) = kind { Some(*number) } else { None });
-        let checkpoint =
-            noted().find_map(|kind| if let EventKind::Checkpoint(value) = kind { Some(value.clone()) } else { None });
         let state = status.map(|(place, state)| {
             let went_on = places().any(|(at, event)| at > place && matches!(event.kind, EventKind::Message(_)));
             if went_on && *state == TaskState::InputRequired { TaskState::Working } else { state.clone() }
@@ -130,27 +114,33 @@ impl Tail {
             revision: after + events.len() as Revision,
             state,
             queue,
-            broken_off: broken_off.flatten().map(|(place, said)| BrokenOff {
-                place,
-                said,
-                answers_pause: answered,
-                attempt: attempt.unwrap_or(1),
-                checkpoint,
-            }),
+            broken_off,
             is_canceling: events.iter().any(|event| matches!(event.kind, EventKind::CancelRequested)),
         })
     }
 }
 
-/// The message at a place, with what its request said besides.
-fn said_at(after: Revision, events: &[Event], place: Revision) -> Option<(Revision, Said)> {
-    let index = usize::try_from(place.checked_sub(after + 1)?).ok()?;
-    let (EventKind::Created { message, .. } | EventKind::Message(message)) = &events.get(index)?.kind else {
-        return None;
-    };
-    let details = match events.get(index + 1).map(|event| &event.kind) {
-        Some(EventKind::Details(details)) => Some(details.clone()),
-        _ => None,
-    };
-    Some((place, (message.clone(), details)))
+impl BrokenOff {
+    /// The turn of the message at a place, if it is not over.
+    fn find(after: Revision, events: &[Event], place: Revision) -> Option<Self> {
+        let index = |place: Revision| usize::try_from(place.checked_sub(after + 1)?).ok();
+        let (first, rest) = events.get(index(place)?..)?.split_first()?;
+        let (EventKind::Created { message, .. } | EventKind::Message(message)) = &first.kind else { return None };
+        let details = match rest.first().map(|event| &event.kind) {
+            Some(EventKind::Details(details)) => Some(details.clone()),
+            _ => None,
+        };
+        let begun = rest.iter().position(|event| event.kind == EventKind::Taken(place)).map_or(0, |taken| taken + 1);
+        let (mut attempt, mut checkpoint, mut is_over) = (1, None, false);
+        for event in &rest[begun..] {
+            match &event.kind {
+                EventKind::Attempt(number) => attempt = *number,
+                EventKind::Checkpoint(value) => checkpoint = Some(value.clone()),
+                // With a question a turn is over. Whoever waits for a credential may be at it still.
+                EventKind::Status { state, .. } => is_over = *state == TaskState::InputRequired,
+                _ => {}
+            }
+        }
+        (!is_over).then(|| Self { place, said: (message.clone(), details), attempt, checkpoint })
+    }
 }

@@ -73,7 +73,9 @@ impl TaskRun {
             } else if skill.answers == Answers::Task {
                 let create = creation.get_or_insert_with(|| Box::pin(self.create()));
                 match create.as_mut().poll(cx) {
-                    Poll::Ready(Err(StorageError::Fenced)) => return Poll::Ready(Ended::Lost),
+                    Poll::Ready(Err(StorageError::Fenced | StorageError::Unclaimed)) => {
+                        return Poll::Ready(Ended::Lost);
+                    }
                     Poll::Ready(Err(error)) => return Poll::Ready(Ended::Returned(Err(error.into()))),
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
@@ -102,16 +104,16 @@ impl TaskRun {
             if self.live.is_beyond(log.revision) {
                 self.refresh(&mut log).await?;
             }
+            if log.state.is_interrupted() && !log.queue.is_empty() {
+                self.resume_work(&mut log, None).await?;
+            }
             if log.state.is_terminal() {
                 return Ok(None);
             }
-            let Some((place, (message, _))) = log.queue.front().cloned() else { return Ok(None) };
-            if !log.notes.iter().any(|note| note.kind == EventKind::Taken(place)) {
-                self.note_taken(&mut log, place);
-            }
-            // Only then it is out of the queue: a handler may stop waiting until here.
-            self.resume_work(&mut log).await?;
-            log.queue.pop_front();
+            // Nothing waits from here on: a handler that stops waiting has not taken it, and the log
+            // does not say so.
+            let Some((place, (message, _))) = log.queue.pop_front() else { return Ok(None) };
+            log.taken.push(place);
             Ok::<_, StorageError>(Some(message))
         };
         match taken.await {
@@ -129,7 +131,7 @@ impl Run for TaskRun {
         Box::pin(async move {
             {
                 let mut log = self.log.lock().await;
-                let undecided = log.is_undecided();
+                let undecided = self.is_undecided(&log);
                 let answers = self.subject.skill.answers;
                 match log.stage {
                     Stage::Open => {}

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::StorageError;
+use a2a_app_ports::{Revision, StorageError};
 
 use crate::{
     ClaimRecord, SqlFailure,
     sql::{
         scopes,
-        tasks::json,
+        tasks::{json, message},
         transaction::{Connection, Operation, Tx},
         values::{Row, Value, count, time},
     },
@@ -28,7 +28,7 @@ impl ReadClaims {
     }
 }
 
-/// A row of `key, message_id, digest, task, replica, expires, answer`.
+/// A row of `key, message_id, digest, task, replica, expires, place, answer`.
 fn of_row(row: &Row) -> Result<ClaimRecord, StorageError> {
     Ok(ClaimRecord {
         scope: scopes::of_key(row.text(0)?)?,
@@ -37,7 +37,8 @@ fn of_row(row: &Row) -> Result<ClaimRecord, StorageError> {
         task: row.task_id(3)?,
         replica: row.replica(4)?.ok_or_else(|| SqlFailure::damaged("a claim is nobody's"))?,
         expires: row.time(5)?,
-        answer: if row.is_null(6) { None } else { Some(Arc::new(row.json(6)?)) },
+        place: row.number_or_null(6)?,
+        answer: if row.is_null(7) { None } else { Some(Arc::new(row.json(7)?)) },
     })
 }
 
@@ -45,7 +46,7 @@ impl Operation for ReadClaims {
     type Output = Vec<ClaimRecord>;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<ClaimRecord>, StorageError> {
-        const READ: &str = "SELECT s.key, c.message_id, c.digest, c.task, c.replica, c.expires, c.answer \
+        const READ: &str = "SELECT s.key, c.message_id, c.digest, c.task, c.replica, c.expires, c.place, c.answer \
             FROM claims c JOIN scopes s ON s.n = c.scope \
             WHERE (c.scope, c.message_id) > (COALESCE((SELECT n FROM scopes WHERE key = ?1), 0), ?2) \
             ORDER BY c.scope, c.message_id LIMIT ?3";
@@ -66,16 +67,45 @@ impl ImportClaim {
         let answer = claim.answer.as_deref().map(json).transpose()?;
         Ok(Self { key: scopes::key(&claim.scope), claim, answer })
     }
+
+    /// Where the message is in the log of its task, as that is here: an archive of before does not say,
+    /// and one of a server at work may hold a log from before the message was stored. Where the log is
+    /// gone, its end stands for a place that nobody knows.
+    async fn place<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Option<Revision>, StorageError> {
+        const LOG: &str = "SELECT t.revision, t.dropped, e.seq, e.body FROM tasks t JOIN scopes s ON s.n = t.scope \
+            LEFT JOIN events e ON e.task = t.n AND e.seq BETWEEN ?3 AND ?4 WHERE t.id = ?1 AND s.key = ?2 \
+            ORDER BY e.seq";
+        let said = self.claim.place;
+        if self.claim.answer.is_some() {
+            return Ok(said);
+        }
+        let task = self.claim.task.as_u128().to_be_bytes();
+        for (first, last) in said.map(|place| (place, place)).into_iter().chain([(1, Revision::MAX)]) {
+            let values = [Value::Bytes(&task), Value::Text(&self.key), count(first), count(last)];
+            let rows = tx.db.query(LOG, &values).await?;
+            let Some(head) = rows.first() else { return Ok(said) };
+            if head.number(1)? > 0 {
+                return Ok(Some(said.unwrap_or(head.number(0)?)));
+            }
+            for row in rows.iter().filter(|row| !row.is_null(2)) {
+                if message(&row.json(3)?).is_some_and(|message| *message.message_id == *self.claim.message_id) {
+                    return row.number(2).map(Some);
+                }
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl Operation for ImportClaim {
     type Output = bool;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
-        const ADD: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires, answer) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (scope, message_id) DO NOTHING";
+        const ADD: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires, answer, place) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, message_id) DO NOTHING";
         let claim = &self.claim;
         let scope = scopes::number(tx, &claim.scope.agent, &self.key).await?;
+        let place = self.place(tx).await?;
         let (task, replica) = (claim.task.as_u128().to_be_bytes(), claim.replica.as_u128().to_be_bytes());
         let values = [
             Value::Int(scope),
@@ -85,6 +115,7 @@ impl Operation for ImportClaim {
             Value::Bytes(&replica),
             time(claim.expires),
             Value::or_null(self.answer.as_deref()),
+            place.map_or(Value::Null, count),
         ];
         Ok(tx.db.execute(ADD, &values).await? > 0)
     }

@@ -84,6 +84,8 @@ impl Operation for ImportTask {
             fence: head.fence,
             holder: head.holder,
             waits: head.waits,
+            creator: None,
+            claim: None,
         };
         new.store(tx).await
     }

@@ -4,9 +4,10 @@ use a2a_app_ports::{StorageError, TaskId};
 
 use super::{claims::ReadClaims, counters, or_damage};
 use crate::{
-    Finding, SqlFailure,
+    ClaimRecord, Finding, SqlFailure,
     sql::{
         pushes, scopes,
+        tasks::message,
         transaction::{Connection, Operation, Tx},
         values::{Row, Value, count},
     },
@@ -134,10 +135,39 @@ async fn claims<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageEr
     let mut after = None;
     loop {
         let claims = ReadClaims::new(after.as_ref(), PAGE).run(tx).await?;
+        for claim in claims.iter().filter(|claim| claim.place.is_some()) {
+            let said = or_damage(used(tx, claim).await)?.unwrap_or_else(Some);
+            let about =
+                |what| Finding { task: Some(claim.task), what: format!("the claim of {:?} {what}", claim.message_id) };
+            findings.extend(said.map(about));
+        }
         let is_last = claims.len() < PAGE;
         after = claims.into_iter().next_back();
         if is_last {
             return Ok(findings);
         }
     }
+}
+
+/// What is the matter with a used claim: its message has to be where it says, as long as there is a log.
+async fn used<C: Connection>(tx: &Tx<'_, C>, claim: &ClaimRecord) -> Result<Option<String>, StorageError> {
+    const READ: &str = "SELECT t.revision, t.dropped, e.body FROM tasks t JOIN scopes s ON s.n = t.scope \
+        LEFT JOIN events e ON e.task = t.n AND e.seq = ?3 WHERE t.id = ?1 AND s.key = ?2";
+    let (Some(place), None) = (claim.place, &claim.answer) else {
+        return Ok(Some("is used, and answered".to_owned()));
+    };
+    let (task, key) = (claim.task.as_u128().to_be_bytes(), scopes::key(&claim.scope));
+    let rows = tx.db.query(READ, &[Value::Bytes(&task), Value::Text(&key), count(place)]).await?;
+    // Its task may be forgotten before it is.
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (revision, dropped) = (row.number(0)?, row.number(1)?);
+    if place == 0 || place > revision {
+        return Ok(Some(format!("is used by event {place}, of {revision}")));
+    }
+    // That an event is missing is a finding of its task.
+    if place <= dropped || row.is_null(2) {
+        return Ok(None);
+    }
+    let is_there = message(&row.json(2)?).is_some_and(|message| *message.message_id == *claim.message_id);
+    Ok((!is_there).then(|| format!("is used by event {place}, which is another message or none")))
 }

@@ -1,0 +1,16 @@
+-- Where the message is in the log of the task, once it is stored there: then the claim is used.
+ALTER TABLE claims ADD COLUMN place BIGINT;
+
+-- Claims of before say nothing of that, their logs do. Where a log is gone, its end stands for the place:
+-- who repeats the message is answered with the task as it is. What is in no log is yet to be stored. An id
+-- with a NUL is no text here, and is left to expire.
+UPDATE claims SET place = COALESCE(
+    (SELECT MIN(e.seq) FROM tasks t JOIN events e ON e.task = t.n
+        CROSS JOIN LATERAL (SELECT to_json(convert_from(claims.message_id, 'UTF8'))::text) AS m (id)
+        WHERE t.id = claims.task AND t.scope = claims.scope AND strpos(e.body, '"messageId":' || m.id) > 0
+        AND (e.seq = 1 OR strpos(e.body, '"kind":{"message":{"messageId":' || m.id) > 0)),
+    (SELECT t.revision FROM tasks t WHERE t.id = claims.task AND t.scope = claims.scope AND t.dropped > 0))
+WHERE answer IS NULL AND position('\x00'::bytea IN message_id) = 0;
+
+-- What waits for its caller: tasks that never do are not in it.
+CREATE INDEX tasks_paused ON tasks (status_time, id) WHERE holder IS NULL AND waits = 0 AND state IN (6, 8);
