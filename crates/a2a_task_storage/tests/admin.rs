@@ -47,7 +47,7 @@ fn what_is_exported_and_imported_is_the_same() {
         }
         assert_eq!(to.push_configs(&scope(), id(2), None, 9).await.unwrap(), [push("hook")]);
         // Nobody here runs them any more.
-        assert_eq!(to.orphans("agent", 9).await.unwrap().len(), 2);
+        assert_eq!(to.orphans("agent", None, 9).await.unwrap().len(), 2);
     });
 }
 

@@ -74,7 +74,7 @@ async fn check(storage: &impl Storage) {
     assert_eq!(storage.page_token_key([8; 32]).await.unwrap(), [7; 32]);
     // Whoever ran it had the file, so is gone.
     assert_eq!(snapshot.holder, Holder::Lost);
-    let mut orphans = storage.orphans("agent", 9).await.unwrap();
+    let mut orphans = storage.orphans("agent", None, 9).await.unwrap();
     orphans.sort();
     let mut expected = [(scope(), id(2)), (scope(), id(3))];
     expected.sort();

@@ -35,7 +35,7 @@ fn assert_fenced(result: Result<u64, StorageError>) {
 }
 
 async fn orphans(storage: &impl Storage) -> Vec<(Scope, TaskId)> {
-    let mut found = good(storage.orphans("agent", 100).await);
+    let mut found = good(storage.orphans("agent", None, 100).await);
     found.sort();
     found
 }
@@ -98,8 +98,8 @@ pub(super) async fn a_replica_that_left_is_written_off(storage: &impl Storage) {
     good(storage.leave(REPLICA).await);
     assert!(!good(storage.renew(REPLICA, LONG).await), "it left");
     assert_eq!(orphans(storage).await, [(scope.clone(), id)]);
-    assert_eq!(good(storage.orphans("other", 100).await), []);
-    assert_eq!(good(storage.orphans("agent", 0).await), []);
+    assert_eq!(good(storage.orphans("other", None, 100).await), []);
+    assert_eq!(good(storage.orphans("agent", None, 0).await), []);
     let (second, orphaned) = lease(taken(storage, &scope, id, OTHER).await);
     assert!(orphaned && second.fence > first.fence, "{second:?}");
     assert_eq!(orphans(storage).await, []);
@@ -174,6 +174,47 @@ pub(super) async fn a_task_that_nobody_has_is_found_once_its_log_grows(storage: 
         good(storage.append(&scope, id, 3, vec![status(4, TaskState::Completed)], Author::Run(second)).await);
     }
     assert_eq!(orphans(storage).await, []);
+}
+
+pub(super) async fn orphans_come_in_pages(storage: &impl Storage) {
+    let (own, tenant) = (scope("agent"), Scope { tenant: Some("tenant".into()), ..scope("agent") });
+    let mut expected = Vec::new();
+    for number in 0..24 {
+        let scope = [&own, &tenant, &scope("other")][number as usize % 3].clone();
+        good(create(storage, &scope, id(number), vec![created(1, "context")]).await);
+        if number % 2 == 0 {
+            // Given back, and grown since.
+            assert!(good(storage.release(&scope, id(number), Lease::first(REPLICA), 1).await));
+            good(storage.append(&scope, id(number), 1, vec![said(2, "Well?")], Author::Caller).await);
+        }
+        expected.push((scope, id(number)));
+    }
+    good(storage.leave(REPLICA).await);
+    expected.retain(|(scope, _)| &*scope.agent == "agent");
+    expected.sort();
+    let walk = async |limit| {
+        let (mut seen, mut after): (Vec<_>, Option<(Scope, TaskId)>) = (Vec::new(), None);
+        loop {
+            let page = good(storage.orphans("agent", after.as_ref(), limit).await);
+            assert!(page.len() <= limit);
+            seen.extend(page.iter().cloned());
+            match page.last() {
+                Some(last) => after = Some(last.clone()),
+                None => return seen,
+            }
+        }
+    };
+    for limit in [1, 3, 16, 100] {
+        let mut seen = walk(limit).await;
+        seen.sort();
+        assert_eq!(seen, expected, "in pages of {limit}");
+    }
+    // A place outlives its orphan.
+    let all = walk(100).await;
+    good(storage.join(OTHER, LONG).await);
+    lease(taken(storage, &all[4].0, all[4].1, OTHER).await);
+    assert_eq!(good(storage.orphans("agent", Some(&all[4]), 100).await), all[5..]);
+    assert_eq!(walk(3).await, [&all[..4], &all[5..]].concat());
 }
 
 pub(super) async fn a_snapshot_says_who_runs_the_task(storage: &impl Storage) {

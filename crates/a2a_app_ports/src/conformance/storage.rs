@@ -96,6 +96,7 @@ cases! {
     leases::what_a_lost_replica_appends_is_refused,
     leases::leases_belong_to_their_scope,
     leases::a_task_that_nobody_has_is_found_once_its_log_grows,
+    leases::orphans_come_in_pages,
     leases::whoever_is_lost_takes_nothing,
     leases::a_snapshot_says_who_runs_the_task,
     leases::what_has_paused_is_found_the_longest_first,

@@ -394,11 +394,17 @@ pub trait FleetStorage: Send + Sync {
 
     /// Tasks of an agent that somebody is to take, at most `limit` of them: lost replicas ran them, or
     /// they were left, or nobody has them although their logs have grown since they were given back.
+    /// Those after `after` in an order of the storage's own, which does not change: so that what
+    /// cannot be taken does not hide the rest.
     ///
     /// # Errors
     /// Only `Failed`.
-    fn orphans<'a>(&'a self, agent: &'a str, limit: usize)
-    -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>>;
+    fn orphans<'a>(
+        &'a self,
+        agent: &'a str,
+        after: Option<&'a (Scope, TaskId)>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>>;
 
     /// Tasks of an agent that have paused before this time and that nobody has: they wait for their
     /// callers. At most `limit` of them, the longest first.

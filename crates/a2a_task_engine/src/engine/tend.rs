@@ -30,7 +30,7 @@ use super::{
 pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// So many tasks are looked at, or taken over, at once.
 const AT_ONCE: usize = 16;
-/// So many tasks are asked for that nobody runs.
+/// So many tasks that nobody runs are asked for at once.
 const ORPHANS: usize = 256;
 
 impl Shared {
@@ -115,10 +115,18 @@ impl Shared {
 
     async fn try_sweep(self: &Arc<Self>) -> Result<(), StorageError> {
         self.settle_doubts().await;
-        for (scope, id) in self.storage.orphans(&self.agent, ORPHANS).await? {
-            // One task that cannot be read is not to keep the others waiting.
-            if let Err(error) = self.take_over(&scope, id).await {
-                tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
+        let mut after = None;
+        loop {
+            let orphans = self.storage.orphans(&self.agent, after.as_ref(), ORPHANS).await?;
+            for (scope, id) in &orphans {
+                // One task that cannot be read is not to keep the others waiting.
+                if let Err(error) = self.take_over(scope, *id).await {
+                    tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
+                }
+            }
+            match orphans.len() < ORPHANS {
+                true => break,
+                false => after = orphans.into_iter().last(),
             }
         }
         self.resume_pushes().await?;

@@ -9,7 +9,7 @@ use std::{
 use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
 use a2a_protocol_core::Timestamp;
 
-use super::{MemoryStorage, lock};
+use super::{MemoryStorage, lock, record::Record};
 
 /// The replicas that are known. Memory is of one process, which is not lost without it; that others
 /// may be is for those who try what happens then.
@@ -127,7 +127,14 @@ impl MemoryStorage {
         paused.into_iter().take(limit).map(|(_, id, scope)| (scope, id)).collect()
     }
 
-    pub(super) fn orphans_now(&self, agent: &str, limit: usize) -> Vec<(Scope, TaskId)> {
+    /// In the order of ids.
+    pub(super) fn orphans_now(
+        &self,
+        agent: &str,
+        after: Option<&(Scope, TaskId)>,
+        limit: usize,
+    ) -> Vec<(Scope, TaskId)> {
+        let is_next = |id: TaskId| after.is_none_or(|(_, after)| id > *after);
         let (mut lost, waiting) = {
             let known = lock(&self.replicas.0);
             (known.lost.clone(), known.waiting.clone())
@@ -135,23 +142,30 @@ impl MemoryStorage {
         let mut orphans: Vec<_> = waiting
             .into_iter()
             .filter_map(|id| Some((self.shards.find(id)?.owner.scope.clone(), id)))
-            .filter(|(scope, _)| *scope.agent == *agent)
-            .take(limit)
+            .filter(|(scope, id)| *scope.agent == *agent && is_next(*id))
             .collect();
-        if lost.is_empty() {
-            return orphans;
+        if !lost.is_empty() {
+            self.find_lost(&mut lost, |record, id| {
+                if *record.owner.scope.agent == *agent && is_next(id) {
+                    orphans.push((record.owner.scope.clone(), id));
+                }
+            });
         }
+        orphans.sort_unstable_by_key(|(_, id)| *id);
+        orphans.truncate(limit);
+        orphans
+    }
+
+    /// Shows the tasks that lost replicas have, and forgets those of them that have none.
+    fn find_lost(&self, lost: &mut HashSet<ReplicaId>, mut see: impl FnMut(&Record, TaskId)) {
         let mut missed = HashSet::new();
         self.shards.for_each(|id, record| {
             let Some(holder) = record.kept().holder().filter(|holder| lost.contains(holder)) else { return };
             missed.insert(holder);
-            if *record.owner.scope.agent == *agent && orphans.len() < limit {
-                orphans.push((record.owner.scope.clone(), id));
-            }
+            see(record, id);
         });
         // Nobody has to look for what these have left once more.
         lost.retain(|replica| !missed.contains(replica));
         lock(&self.replicas.0).lost.retain(|replica| !lost.contains(replica));
-        orphans
     }
 }

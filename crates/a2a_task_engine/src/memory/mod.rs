@@ -467,9 +467,10 @@ impl FleetStorage for MemoryStorage {
     fn orphans<'a>(
         &'a self,
         agent: &'a str,
+        after: Option<&'a (Scope, TaskId)>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
-        Box::pin(async move { Ok(self.orphans_now(agent, limit)) })
+        Box::pin(async move { Ok(self.orphans_now(agent, after, limit)) })
     }
 
     fn paused<'a>(

@@ -425,9 +425,10 @@ impl FleetStorage for TestStorage {
     fn orphans<'a>(
         &'a self,
         agent: &'a str,
+        after: Option<&'a (Scope, TaskId)>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
-        self.slowly("orphans", Box::pin(async move { self.memory.orphans(agent, limit).await }))
+        self.slowly("orphans", Box::pin(async move { self.memory.orphans(agent, after, limit).await }))
     }
 
     fn paused<'a>(

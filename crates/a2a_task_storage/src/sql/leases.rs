@@ -119,9 +119,10 @@ impl Operation for Release {
     }
 }
 
-/// Finds what lost replicas left, and what nobody has although its log has grown.
+/// Finds what lost replicas left, and what nobody has although its log has grown, in the order of ids.
 pub(super) struct Orphans {
     pub(super) agent: String,
+    pub(super) after: Option<TaskId>,
     pub(super) limit: usize,
 }
 
@@ -138,10 +139,12 @@ impl Operation for Orphans {
             lost AS MATERIALIZED (SELECT h.id FROM holders h WHERE h.id IS NOT NULL \
                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = h.id AND r.expires > nuncio_now())) \
             SELECT s.key, t.id FROM lost JOIN tasks t ON t.holder = lost.id JOIN scopes s ON s.n = t.scope \
-            WHERE s.agent = ?1 \
+            WHERE s.agent = ?1 AND t.id > ?2 \
             UNION ALL SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
-            WHERE t.waits = 1 AND s.agent = ?1 LIMIT ?2";
-        let rows = tx.db.query(FIND, &[Value::Text(&self.agent), count(self.limit)]).await?;
+            WHERE t.waits = 1 AND s.agent = ?1 AND t.id > ?2 ORDER BY 2 LIMIT ?3";
+        let after = self.after.map(|id| id.as_u128().to_be_bytes().to_vec()).unwrap_or_default();
+        let values = [Value::Text(&self.agent), Value::Bytes(&after), count(self.limit)];
+        let rows = tx.db.query(FIND, &values).await?;
         rows.iter().map(scoped).collect()
     }
 }

@@ -210,9 +210,11 @@ impl<B: Backend> FleetStorage for SqlStorage<B> {
     fn orphans<'a>(
         &'a self,
         agent: &'a str,
+        after: Option<&'a (Scope, TaskId)>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Scope, TaskId)>, StorageError>> {
-        Box::pin(async move { self.backend.read(Orphans { agent: agent.to_owned(), limit }).await })
+        let after = after.map(|(_, id)| *id);
+        Box::pin(async move { self.backend.read(Orphans { agent: agent.to_owned(), after, limit }).await })
     }
 
     fn paused<'a>(
