@@ -41,10 +41,10 @@ async fn what_is_exported_is_the_same_in_either_database() {
     let lines = export(&from).await;
     let directory = tempfile::tempdir().unwrap();
     let file = SqliteStorage::open(directory.path().join("tasks.db")).unwrap();
-    assert_eq!(import(&file, &lines).await, 9);
+    assert_eq!(import(&file, &lines).await, 10);
     assert_eq!(export(&file).await, lines);
     let back = PostgresStorage::open(options(&server, "back")).await.unwrap();
-    assert_eq!(import(&back, &export(&file).await).await, 9);
+    assert_eq!(import(&back, &export(&file).await).await, 10);
     assert_eq!(import(&back, &lines).await, 0, "all are there");
     assert_eq!(export(&back).await, lines);
     assert_eq!((verify(&file).await, verify(&back).await), (vec![], vec![]));

@@ -5,6 +5,7 @@ mod claims;
 mod leases;
 mod listing;
 mod logs;
+mod names;
 mod pushes;
 mod scopes;
 mod storage;

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use super::{
     claimed, claims,
     leases::{self, LONG},
-    listing, logs, pushes, scopes,
+    listing, logs, names, pushes, scopes,
     tasks::{REPLICA, good},
 };
 use crate::{BoxFuture, Storage};
@@ -110,6 +110,10 @@ cases! {
     pushes::a_push_failure_is_noted_on_what_failed,
     pushes::push_configs_behind_their_logs_are_pending,
     pushes::one_replica_at_a_time_tells_webhooks,
+    names::long_context_ids_are_told_apart,
+    names::long_message_ids_are_told_apart,
+    names::long_push_config_ids_come_in_order,
+    names::long_scopes_are_told_apart,
 }
 
 /// Runs all cases, each against a storage of its own, which `make` makes empty.

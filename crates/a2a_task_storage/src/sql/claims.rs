@@ -6,7 +6,7 @@ use a2a_app_ports::{Claim, Claimed, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::Message;
 
 use super::{
-    scopes,
+    names, scopes,
     tasks::json,
     transaction::{Connection, Operation, Tx},
     values::{Value, count, time},
@@ -25,7 +25,7 @@ pub(super) async fn spend<C: Connection>(
         AND place IS NULL AND answer IS NULL";
     let Some(message_id) = message_id else { return Ok(()) };
     let task = task.as_u128().to_be_bytes();
-    let values = [Value::Int(scope), Value::Text(message_id), Value::Bytes(&task), count(place)];
+    let values = [Value::Int(scope), Value::Text(&names::key(message_id)), Value::Bytes(&task), count(place)];
     match tx.db.execute(SPEND, &values).await? {
         0 => Err(StorageError::Unclaimed),
         _ => Ok(()),
@@ -34,21 +34,21 @@ pub(super) async fn spend<C: Connection>(
 
 /// Claims an id.
 pub(super) struct ClaimId {
-    agent: Arc<str>,
-    scope: String,
+    scope: Scope,
+    scope_key: String,
     claim: Claim,
 }
 
 impl ClaimId {
     pub(super) fn new(scope: &Scope, claim: Claim) -> Self {
-        Self { agent: scope.agent.clone(), scope: scopes::key(scope), claim }
+        Self { scope: scope.clone(), scope_key: scopes::key(scope), claim }
     }
 
     async fn known<C: Connection>(&self, tx: &Tx<'_, C>, scope: i64) -> Result<Option<Claimed>, StorageError> {
         const READ: &str = "SELECT c.digest, c.task, c.answer, c.place, \
             (SELECT r.id FROM replicas r WHERE r.id = c.replica AND r.expires > nuncio_now()) \
             FROM claims c WHERE c.scope = ?1 AND c.message_id = ?2";
-        let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(&self.claim.message_id)]).await?;
+        let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(&names::key(&self.claim.message_id))]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         if row.digest(0)? != self.claim.digest {
             return Ok(Some(Claimed::OtherContent));
@@ -64,18 +64,19 @@ impl Operation for ClaimId {
     type Output = Claimed;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Claimed, StorageError> {
-        const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (scope, message_id) DO UPDATE SET digest = excluded.digest, \
+        const CLAIM: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires, long_message_id) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8) ON CONFLICT (scope, message_id) DO UPDATE SET digest = excluded.digest, \
             task = excluded.task, replica = excluded.replica, expires = excluded.expires, \
             answer = NULL, place = NULL \
             WHERE claims.expires <= ?7";
-        let scope = scopes::number(tx, &self.agent, &self.scope).await?;
+        let scope = scopes::number(tx, &self.scope, &self.scope_key).await?;
         let Claim { message_id, digest, task, replica, now, expires } = &self.claim;
         let (task, replica) = (task.as_u128().to_be_bytes(), replica.as_u128().to_be_bytes());
-        let (message_id, digest) = (Value::Text(message_id), Value::Bytes(digest));
+        let (key, whole) = (names::key(message_id), names::whole(message_id));
+        let (key, digest) = (Value::Text(&key), Value::Bytes(digest));
         let (task, replica) = (Value::Bytes(&task), Value::Bytes(&replica));
         loop {
-            let values = [Value::Int(scope), message_id, digest, task, replica, time(*expires), time(*now)];
+            let values = [Value::Int(scope), key, digest, task, replica, time(*expires), time(*now), whole];
             if tx.db.execute(CLAIM, &values).await? > 0 {
                 return Ok(Claimed::New);
             }
@@ -90,7 +91,7 @@ impl Operation for ClaimId {
         if *claimed != Claimed::New {
             return Ok(true);
         }
-        let scope = scopes::number(tx, &self.agent, &self.scope).await?;
+        let scope = scopes::number(tx, &self.scope, &self.scope_key).await?;
         Ok(matches!(self.known(tx, scope).await?, Some(Claimed::Task { id, .. }) if id == self.claim.task))
     }
 }
@@ -98,6 +99,7 @@ impl Operation for ClaimId {
 /// Says how a claimed message was answered.
 pub(super) struct Settle {
     scope: String,
+    /// The key of its id.
     message_id: String,
     task: TaskId,
     answer: Option<String>,
@@ -111,7 +113,7 @@ impl Settle {
         answer: Option<&Message>,
     ) -> Result<Self, StorageError> {
         let answer = answer.map(json).transpose()?;
-        Ok(Self { scope: scopes::key(scope), message_id: message_id.to_owned(), task, answer })
+        Ok(Self { scope: scopes::key(scope), message_id: names::key(message_id).into_owned(), task, answer })
     }
 }
 

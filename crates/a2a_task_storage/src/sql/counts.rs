@@ -15,10 +15,11 @@ const STATES: usize = 8;
 pub(super) struct Counted<'a> {
     pub(super) id: TaskId,
     pub(super) scope: i64,
+    /// The key of its context.
     pub(super) context: &'a str,
 }
 
-/// How a context is called among the counters; what is called nothing counts all contexts.
+/// How a context of this key is called among the counters; what is called nothing counts all contexts.
 fn name(context: &str) -> String {
     format!("={context}")
 }

@@ -138,9 +138,9 @@ impl Operation for Orphans {
                 FROM holders WHERE holders.id IS NOT NULL), \
             lost AS MATERIALIZED (SELECT h.id FROM holders h WHERE h.id IS NOT NULL \
                 AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = h.id AND r.expires > nuncio_now())) \
-            SELECT s.key, t.id FROM lost JOIN tasks t ON t.holder = lost.id JOIN scopes s ON s.n = t.scope \
+            SELECT COALESCE(s.long_key, s.key), t.id FROM lost JOIN tasks t ON t.holder = lost.id JOIN scopes s ON s.n = t.scope \
             WHERE s.agent = ?1 AND t.id > ?2 \
-            UNION ALL SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
+            UNION ALL SELECT COALESCE(s.long_key, s.key), t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
             WHERE t.waits = 1 AND s.agent = ?1 AND t.id > ?2 ORDER BY 2 LIMIT ?3";
         let after = self.after.map(|id| id.as_u128().to_be_bytes().to_vec()).unwrap_or_default();
         let values = [Value::Text(&self.agent), Value::Bytes(&after), count(self.limit)];
@@ -160,7 +160,7 @@ impl Operation for Paused {
     type Output = Vec<(Scope, TaskId)>;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Self::Output, StorageError> {
-        const FIND: &str = "SELECT s.key, t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
+        const FIND: &str = "SELECT COALESCE(s.long_key, s.key), t.id FROM tasks t JOIN scopes s ON s.n = t.scope \
             WHERE t.holder IS NULL AND t.waits = 0 AND t.state IN (6, 8) AND t.status_time < ?2 AND s.agent = ?1 \
             ORDER BY t.status_time, t.id LIMIT ?3";
         let rows = tx.db.query(FIND, &[Value::Text(&self.agent), time(self.before), count(self.limit)]).await?;
@@ -168,9 +168,9 @@ impl Operation for Paused {
     }
 }
 
-/// A row of `key, id`.
+/// A row of the text of a scope and an id.
 fn scoped(row: &Row) -> Result<(Scope, TaskId), StorageError> {
-    Ok((scopes::of_key(row.text(0)?)?, row.task_id(1)?))
+    Ok((scopes::of_text(row.text(0)?)?, row.task_id(1)?))
 }
 
 #[cfg(test)]

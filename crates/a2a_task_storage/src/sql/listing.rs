@@ -5,7 +5,7 @@ use std::sync::Arc;
 use a2a_app_ports::{ListQuery, Position, Scope, StorageError, TaskId, TaskPage};
 
 use super::{
-    counts, scopes,
+    counts, names, scopes,
     tasks::Folding,
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count, time},
@@ -59,16 +59,19 @@ const MATCHES: [&str; 4] = [
 pub(super) struct List {
     scope: String,
     query: ListQuery,
+    /// The key of the context that is asked for.
+    context: Option<String>,
 }
 
 impl List {
     pub(super) fn new(scope: &Scope, query: &ListQuery) -> Self {
-        Self { scope: scopes::key(scope), query: query.clone() }
+        let context = query.context_id.as_deref().map(|context| names::key(context).into_owned());
+        Self { scope: scopes::key(scope), query: query.clone(), context }
     }
 
     /// The values of the filter, and which statement takes them.
     fn filter(&self) -> (usize, Vec<Value<'_>>) {
-        let context = self.query.context_id.as_deref().map(Value::Text);
+        let context = self.context.as_deref().map(Value::Text);
         let state = self.query.state.as_ref().and_then(a2a_protocol_core::TaskState::number);
         let state = state.map(|state| Value::Int(state.into()));
         let statement = usize::from(context.is_some()) + 2 * usize::from(state.is_some());
@@ -98,7 +101,7 @@ impl List {
 
     async fn total<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<u64, StorageError> {
         if self.query.status_after.is_none() {
-            return counts::total(tx, &self.scope, self.query.context_id.as_deref(), self.query.state.as_ref()).await;
+            return counts::total(tx, &self.scope, self.context.as_deref(), self.query.state.as_ref()).await;
         }
         let (statement, filter) = self.filter();
         let mut values = vec![Value::Text(&self.scope), self.earliest()];

@@ -6,6 +6,7 @@ mod counts;
 mod folds;
 mod leases;
 mod listing;
+mod names;
 mod new_task;
 mod pushes;
 mod reading;
@@ -19,6 +20,8 @@ mod values;
 #[cfg(feature = "sqlite")]
 pub(crate) use folds::Fold;
 pub(crate) use folds::Folds;
+#[cfg(feature = "sqlite")]
+pub(crate) use names::key;
 pub use storage::{SqlMetrics, SqlStorage};
 pub(crate) use transaction::{Backend, Connection, Operation, Tx, lock};
 pub(crate) use values::{Cell, Row, Value};

@@ -1,13 +1,13 @@
 //! A task that is put into the tables, with all that belongs to it.
 
-use a2a_app_ports::{PushConfigRow, ReplicaId, Revision, StorageError, TaskId};
+use a2a_app_ports::{PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::Task;
 use futures::future::try_join_all;
 
 use super::{
     claims,
     counts::{self, Counted},
-    pushes, scopes,
+    names, pushes, scopes,
     tasks::{Batch, Size, number, status_time, store_snapshot},
     transaction::{Connection, Tx},
     values::{Value, count},
@@ -19,9 +19,9 @@ pub(super) type Snapshots = Vec<(Revision, String)>;
 /// A task as it is to be stored: created now, or as it was elsewhere.
 pub(super) struct NewTask<'a> {
     pub(super) id: TaskId,
-    pub(super) agent: &'a str,
+    pub(super) scope: &'a Scope,
     /// The key of its scope.
-    pub(super) scope: &'a str,
+    pub(super) scope_key: &'a str,
     pub(super) skill: &'a str,
     pub(super) task: &'a Task,
     pub(super) revision: Revision,
@@ -47,9 +47,9 @@ macro_rules! insert {
     ($before:literal, $after:literal) => {
         concat!(
             "INSERT INTO tasks (id, scope, context, skill, state, status_time, revision, ",
-            "snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due) ",
+            "snapshot, snapshot_bytes, tail_bytes, fence, holder, waits, dropped, ended, log_due, long_context) ",
             $before,
-            "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16",
+            "?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17",
             $after,
             " ON CONFLICT (id) DO NOTHING RETURNING n"
         )
@@ -60,9 +60,10 @@ impl NewTask<'_> {
     /// Stores it; `false`, and nothing changes, when its id is taken or its creator is not there.
     pub(super) async fn store<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
         const CREATE: &str =
-            insert!("SELECT ", " FROM replicas r WHERE r.id = ?17 AND r.expires > nuncio_now() /*pg FOR KEY SHARE*/");
+            insert!("SELECT ", " FROM replicas r WHERE r.id = ?18 AND r.expires > nuncio_now() /*pg FOR KEY SHARE*/");
         const IMPORT: &str = insert!("VALUES (", ")");
-        let scope = scopes::number(tx, self.agent, self.scope).await?;
+        let scope = scopes::number(tx, self.scope, self.scope_key).await?;
+        let context = names::key(&self.task.context_id);
         let (state, at) = (&self.task.status.state, status_time(self.task));
         let id = self.id.as_u128().to_be_bytes();
         let holder = self.holder.map(|holder| holder.as_u128().to_be_bytes());
@@ -70,7 +71,7 @@ impl NewTask<'_> {
         let mut values = vec![
             Value::Bytes(&id),
             Value::Int(scope),
-            Value::Text(&self.task.context_id),
+            Value::Text(&context),
             Value::Text(self.skill),
             number(state),
             at,
@@ -84,6 +85,7 @@ impl NewTask<'_> {
             count(self.dropped),
             only(state.is_terminal(), at),
             only(state.is_terminal() && self.dropped == 0, at),
+            names::whole(&self.task.context_id),
         ];
         let creator = self.creator.map(|creator| creator.as_u128().to_be_bytes());
         values.extend(creator.as_ref().map(|creator| Value::Bytes(creator)));
@@ -91,7 +93,7 @@ impl NewTask<'_> {
         let Some(n) = tx.db.query(sql, &values).await?.first().map(|row| row.int(0)).transpose()? else {
             return Ok(false);
         };
-        let counted = Counted { id: self.id, scope, context: &self.task.context_id };
+        let counted = Counted { id: self.id, scope, context: &context };
         let snapshots = self.snapshots.iter().map(|(revision, body)| store_snapshot(tx, n, *revision, Some(body)));
         let pushes = self.pushes.iter().map(|row| pushes::store(tx, self.id, row));
         futures::try_join!(

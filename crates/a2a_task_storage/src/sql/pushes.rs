@@ -5,7 +5,7 @@ use a2a_protocol_core::{ProtocolVersion, Timestamp};
 
 use super::{
     leases::is_present,
-    scopes,
+    names, scopes,
     tasks::{Stored, json},
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count, time},
@@ -19,8 +19,8 @@ pub(super) async fn store<C: Connection>(
     task: TaskId,
     row: &PushConfigRow,
 ) -> Result<(), StorageError> {
-    const PUT: &str = "INSERT INTO push_configs (task, id, config, version, created, cursor, failed_at, failure, told) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, (SELECT CASE WHEN t.ended IS NOT NULL AND t.revision <= ?6 \
+    const PUT: &str = "INSERT INTO push_configs (task, id, config, version, created, cursor, failed_at, failure, long_id, told) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT CASE WHEN t.ended IS NOT NULL AND t.revision <= ?6 \
             THEN 1 ELSE 0 END FROM tasks t WHERE t.id = ?1)) \
         ON CONFLICT (task, id) DO UPDATE SET config = excluded.config, version = excluded.version, \
         created = excluded.created, cursor = excluded.cursor, failed_at = excluded.failed_at, \
@@ -28,13 +28,14 @@ pub(super) async fn store<C: Connection>(
     let (task, config) = (task.as_u128().to_be_bytes(), json(&row.config)?);
     let values = [
         Value::Bytes(&task),
-        Value::Text(row.id()),
+        Value::Text(&names::key(row.id())),
         Value::Text(&config),
         Value::Text(row.version.as_str()),
         time(row.created),
         count(row.cursor),
         row.failure.as_ref().map_or(Value::Null, |failure| time(failure.time)),
         Value::or_null(row.failure.as_ref().map(|failure| failure.reason.as_str())),
+        names::whole(row.id()),
     ];
     tx.db.execute(PUT, &values).await.map(drop)
 }
@@ -73,7 +74,7 @@ impl Operation for Put {
         const HOW_MANY: &str = "SELECT count(*) FROM push_configs WHERE task = ?1";
         Stored::find(tx, self.task, &self.scope).await?.ok_or(StorageError::NotFound)?;
         let task = self.task.as_u128().to_be_bytes();
-        let known = tx.db.query(KNOWN, &[Value::Bytes(&task), Value::Text(self.row.id())]).await?;
+        let known = tx.db.query(KNOWN, &[Value::Bytes(&task), Value::Text(&names::key(self.row.id()))]).await?;
         let mut row = self.row.clone();
         match known.first() {
             Some(known) => row = row.in_place_of(&of_row(known)?),
@@ -112,7 +113,7 @@ macro_rules! read {
             "SELECT p.config, p.version, p.created, p.cursor, p.failed_at, p.failure FROM push_configs p ",
             "JOIN tasks t ON t.id = p.task JOIN scopes s ON s.n = t.scope WHERE p.task = ?1 AND s.key = ?2 ",
             $filter,
-            " ORDER BY p.id LIMIT ?3"
+            " ORDER BY COALESCE(p.long_id, p.id) LIMIT ?3"
         )
     };
 }
@@ -125,10 +126,11 @@ impl Operation for Read {
         let mut values = vec![Value::Bytes(&task), Value::Text(&self.scope), count(self.limit)];
         let sql = match (&self.only, &self.after) {
             (Some(_), _) => read!("AND p.id = ?4"),
-            (None, Some(_)) => read!("AND p.id > ?4"),
+            (None, Some(_)) => read!("AND COALESCE(p.long_id, p.id) > ?4"),
             (None, None) => read!(""),
         };
-        values.extend(self.only.as_deref().or(self.after.as_deref()).map(Value::Text));
+        let only = self.only.as_deref().map(names::key);
+        values.extend(only.as_deref().or(self.after.as_deref()).map(Value::Text));
         tx.db.query(sql, &values).await?.iter().map(of_row).collect()
     }
 }
@@ -137,6 +139,7 @@ impl Operation for Read {
 pub(super) struct Change {
     scope: String,
     task: TaskId,
+    /// The key of its id.
     id: String,
     pub(super) what: What,
 }
@@ -149,7 +152,7 @@ pub(super) enum What {
 
 impl Change {
     pub(super) fn new(scope: &Scope, task: TaskId, id: &str, what: What) -> Self {
-        Self { scope: scopes::key(scope), task, id: id.to_owned(), what }
+        Self { scope: scopes::key(scope), task, id: names::key(id).into_owned(), what }
     }
 }
 
@@ -243,7 +246,7 @@ impl Operation for Tell {
     }
 }
 
-/// Finds what is to be told to webhooks and nobody sees to, in the order of task and id.
+/// Finds what is to be told to webhooks and nobody sees to, in the order of the keys of task and id.
 pub(super) struct Pending {
     pub(super) agent: String,
     pub(super) after: Option<(TaskId, String)>,
@@ -254,20 +257,20 @@ impl Operation for Pending {
     type Output = Vec<PushConfigKey>;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<PushConfigKey>, StorageError> {
-        const READ: &str = "SELECT s.key, p.task, p.id FROM push_configs p \
+        const READ: &str = "SELECT COALESCE(s.long_key, s.key), p.task, COALESCE(p.long_id, p.id) FROM push_configs p \
             JOIN tasks t ON t.id = p.task JOIN scopes s ON s.n = t.scope \
             WHERE p.failed_at IS NULL AND p.told = 0 AND (p.task, p.id) > (?2, ?3) \
             AND s.agent = ?1 AND p.cursor < t.revision \
             AND NOT EXISTS (SELECT 1 FROM replicas r WHERE r.id = t.teller AND r.expires > nuncio_now()) ORDER BY p.task, p.id LIMIT ?4";
         let (task, id) = match &self.after {
-            Some((task, id)) => (task.as_u128().to_be_bytes().to_vec(), id.as_str()),
-            None => (Vec::new(), ""),
+            Some((task, id)) => (task.as_u128().to_be_bytes().to_vec(), names::key(id)),
+            None => (Vec::new(), "".into()),
         };
-        let values = [Value::Text(&self.agent), Value::Bytes(&task), Value::Text(id), count(self.limit)];
+        let values = [Value::Text(&self.agent), Value::Bytes(&task), Value::Text(&id), count(self.limit)];
         let rows = tx.db.query(READ, &values).await?;
         rows.iter()
             .map(|row| {
-                let (scope, task, id) = (scopes::of_key(row.text(0)?)?, row.task_id(1)?, row.text(2)?.into());
+                let (scope, task, id) = (scopes::of_text(row.text(0)?)?, row.task_id(1)?, row.text(2)?.into());
                 Ok(PushConfigKey { scope, task, id })
             })
             .collect()

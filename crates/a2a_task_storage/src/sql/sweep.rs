@@ -27,6 +27,7 @@ pub(super) struct Ended {
     n: i64,
     id: TaskId,
     scope: i64,
+    /// The key of its context.
     context: String,
     state: TaskState,
     dropped: Revision,

@@ -144,8 +144,8 @@ pub(super) fn number(state: &TaskState) -> Value<'static> {
 
 /// Begins a log.
 pub(super) struct Create {
-    agent: Arc<str>,
-    scope: String,
+    scope: Scope,
+    scope_key: String,
     id: TaskId,
     skill: Arc<str>,
     batch: Batch,
@@ -164,8 +164,8 @@ impl Create {
         let skill = skill.clone();
         let mut task = log::begin(id.into(), first).map_err(StorageError::Refused)?;
         rest.iter().try_for_each(|event| log::apply(&mut task, event)).map_err(StorageError::Refused)?;
-        let (agent, scope, task) = (scope.agent.clone(), scopes::key(scope), Arc::new(task));
-        Ok(Self { agent, scope, id, skill, batch: Batch::new(events)?, task, push, replica, claimed })
+        let (scope, scope_key, task) = (scope.clone(), scopes::key(scope), Arc::new(task));
+        Ok(Self { scope, scope_key, id, skill, batch: Batch::new(events)?, task, push, replica, claimed })
     }
 }
 
@@ -175,7 +175,7 @@ impl Create {
         const TAKEN: &str = "SELECT CASE WHEN s.key = ?2 THEN t.revision ELSE 0 END \
             FROM tasks t LEFT JOIN scopes s ON s.n = t.scope WHERE t.id = ?1";
         let id = self.id.as_u128().to_be_bytes();
-        let taken = tx.db.query(TAKEN, &[Value::Bytes(&id), Value::Text(&self.scope)]).await?;
+        let taken = tx.db.query(TAKEN, &[Value::Bytes(&id), Value::Text(&self.scope_key)]).await?;
         match taken.first() {
             Some(row) => Ok(StorageError::Conflict { current: row.number(0)? }),
             None => Ok(StorageError::Fenced),
@@ -194,8 +194,8 @@ impl Operation for Create {
         let Lease { replica, fence } = Lease::first(self.replica);
         let new = NewTask {
             id: self.id,
-            agent: &self.agent,
             scope: &self.scope,
+            scope_key: &self.scope_key,
             skill: &self.skill,
             task: &self.task,
             revision,
@@ -223,7 +223,7 @@ impl Operation for Create {
         // Waits until the commit that was lost is over: it holds its replica.
         const WAIT: &str = "SELECT 1 FROM replicas WHERE id = ?1 /*pg FOR UPDATE*/";
         tx.db.query(WAIT, &[Value::Bytes(&self.replica.as_u128().to_be_bytes())]).await?;
-        self.batch.follows(tx, self.id, &self.scope, 0).await
+        self.batch.follows(tx, self.id, &self.scope_key, 0).await
     }
 }
 
@@ -233,6 +233,7 @@ pub(super) struct Stored {
     pub(super) scope: i64,
     pub(super) revision: Revision,
     pub(super) state: TaskState,
+    /// The key of its context.
     pub(super) context: String,
     pub(super) fence: u64,
     pub(super) holder: Option<ReplicaId>,

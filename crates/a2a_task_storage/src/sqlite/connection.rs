@@ -15,7 +15,7 @@ use rusqlite::{
 
 use crate::{
     SqlFailure, SqlFailureKind,
-    sql::{Cell, Connection, Row, Value, lock},
+    sql::{Cell, Connection, Row, Value, key, lock},
 };
 
 /// So many statements are kept prepared: more than there are.
@@ -36,6 +36,10 @@ impl SqliteConnection {
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
         db.create_scalar_function("nuncio_now", 0, FunctionFlags::SQLITE_UTF8, move |_| Ok(clock.now()))
+            .map_err(failed)?;
+        // For what was stored before names had keys.
+        let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        db.create_scalar_function("nuncio_key", 1, pure, |name| Ok(key(&name.get::<String>(0)?).into_owned()))
             .map_err(failed)?;
         Ok(Self { db: Mutex::new(db), path: path.clone() })
     }

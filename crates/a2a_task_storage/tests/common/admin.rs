@@ -17,6 +17,11 @@ pub(crate) fn all() -> ListQuery {
     ListQuery { limit: 100, ..ListQuery::default() }
 }
 
+/// A name that is too long for a key.
+pub(crate) fn long(name: &str) -> String {
+    format!("{name} ").repeat(400)
+}
+
 /// Tasks of every kind: 1 has ended long ago, 2 is run and long, 3 waits for its caller, 4 has just
 /// ended, 5 is of another scope and nobody has it.
 pub(crate) async fn fill(storage: &impl Storage) {
@@ -24,7 +29,7 @@ pub(crate) async fn fill(storage: &impl Storage) {
     run_to_end(storage, 1, 10).await;
     sweep_all(storage, 70_000).await;
     // The message of task 2 is claimed for it, one is said to it; one was answered, one is yet to come.
-    for (name, number) in [("message", 2), ("said", 2), ("answered", 9), ("open", 8)] {
+    for (name, number) in [("message", 2), ("said", 2), ("answered", 9), (&long("open"), 8)] {
         let (now, expires) = (at(0), at(99_000));
         let claim =
             Claim { message_id: name.into(), digest: [7; 32], task: id(number), replica: REPLICA, now, expires };
@@ -44,6 +49,7 @@ pub(crate) async fn fill(storage: &impl Storage) {
     assert!(storage.release(&scope(), id(3), Lease::first(REPLICA), 3).await.unwrap());
     run_to_end(storage, 4, 60_000).await;
     let other = push("gave up");
+    storage.put_push_config(&scope(), id(4), push(&long("hook")), 9).await.unwrap();
     storage.put_push_config(&scope(), id(4), other.clone(), 9).await.unwrap();
     let key = PushConfigKey { scope: scope(), task: id(4), id: "gave up".into() };
     let failure = PushFailure { time: at(60_001), reason: "410 Gone".to_owned() };
@@ -51,6 +57,16 @@ pub(crate) async fn fill(storage: &impl Storage) {
     let elsewhere = Scope { tenant: Some("tenant".into()), ..scope() };
     create(storage, &elsewhere, id(5), vec![created(50)]).await.unwrap();
     assert!(storage.release(&elsewhere, id(5), Lease::first(REPLICA), 1).await.unwrap());
+    let further = Scope { tenant: Some(long("tenant").into()), ..scope() };
+    let claim = Claim {
+        message_id: "message".into(),
+        digest: [7; 32],
+        task: id(10),
+        replica: REPLICA,
+        now: at(0),
+        expires: at(99_000),
+    };
+    storage.claim(&further, claim).await.unwrap();
     storage.append(&elsewhere, id(5), 1, vec![chunk(51, "said", false)], Author::Caller).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use a2a_app_ports::{Revision, StorageError};
 use crate::{
     ClaimRecord, SqlFailure,
     sql::{
-        scopes,
+        names, scopes,
         tasks::{json, message},
         transaction::{Connection, Operation, Tx},
         values::{Row, Value, count, time},
@@ -16,22 +16,24 @@ use crate::{
 
 /// Reads claims.
 pub(super) struct ReadClaims {
-    /// The scope and the message id after which to begin.
+    /// The keys of the scope and the message id after which to begin.
     after: (String, String),
     limit: usize,
 }
 
 impl ReadClaims {
     pub(super) fn new(after: Option<&ClaimRecord>, limit: usize) -> Self {
-        let after = after.map(|claim| (scopes::key(&claim.scope), claim.message_id.to_string())).unwrap_or_default();
+        let after = after
+            .map(|claim| (scopes::key(&claim.scope), names::key(&claim.message_id).into_owned()))
+            .unwrap_or_default();
         Self { after, limit }
     }
 }
 
-/// A row of `key, message_id, digest, task, replica, expires, place, answer`.
+/// A row of `scope, message_id, digest, task, replica, expires, place, answer`.
 fn of_row(row: &Row) -> Result<ClaimRecord, StorageError> {
     Ok(ClaimRecord {
-        scope: scopes::of_key(row.text(0)?)?,
+        scope: scopes::of_text(row.text(0)?)?,
         message_id: row.text(1)?.into(),
         digest: row.digest(2)?,
         task: row.task_id(3)?,
@@ -46,7 +48,7 @@ impl Operation for ReadClaims {
     type Output = Vec<ClaimRecord>;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<ClaimRecord>, StorageError> {
-        const READ: &str = "SELECT s.key, c.message_id, c.digest, c.task, c.replica, c.expires, c.place, c.answer \
+        const READ: &str = "SELECT COALESCE(s.long_key, s.key), COALESCE(c.long_message_id, c.message_id), c.digest, c.task, c.replica, c.expires, c.place, c.answer \
             FROM claims c JOIN scopes s ON s.n = c.scope \
             WHERE (c.scope, c.message_id) > (COALESCE((SELECT n FROM scopes WHERE key = ?1), 0), ?2) \
             ORDER BY c.scope, c.message_id LIMIT ?3";
@@ -101,21 +103,22 @@ impl Operation for ImportClaim {
     type Output = bool;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
-        const ADD: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires, answer, place) \
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (scope, message_id) DO NOTHING";
+        const ADD: &str = "INSERT INTO claims (scope, message_id, digest, task, replica, expires, answer, place, long_message_id) \
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (scope, message_id) DO NOTHING";
         let claim = &self.claim;
-        let scope = scopes::number(tx, &claim.scope.agent, &self.key).await?;
+        let scope = scopes::number(tx, &claim.scope, &self.key).await?;
         let place = self.place(tx).await?;
         let (task, replica) = (claim.task.as_u128().to_be_bytes(), claim.replica.as_u128().to_be_bytes());
         let values = [
             Value::Int(scope),
-            Value::Text(&claim.message_id),
+            Value::Text(&names::key(&claim.message_id)),
             Value::Bytes(&claim.digest),
             Value::Bytes(&task),
             Value::Bytes(&replica),
             time(claim.expires),
             Value::or_null(self.answer.as_deref()),
             place.map_or(Value::Null, count),
+            names::whole(&claim.message_id),
         ];
         Ok(tx.db.execute(ADD, &values).await? > 0)
     }
@@ -124,7 +127,8 @@ impl Operation for ImportClaim {
         const THERE: &str = "SELECT 1 FROM claims c JOIN scopes s ON s.n = c.scope \
             WHERE s.key = ?1 AND c.message_id = ?2 AND c.task = ?3";
         let task = self.claim.task.as_u128().to_be_bytes();
-        let values = [Value::Text(&self.key), Value::Text(&self.claim.message_id), Value::Bytes(&task)];
+        let message_id = names::key(&self.claim.message_id);
+        let values = [Value::Text(&self.key), Value::Text(&message_id), Value::Bytes(&task)];
         Ok(!added || !tx.db.query(THERE, &values).await?.is_empty())
     }
 }

@@ -28,7 +28,7 @@ macro_rules! minus {
 
 /// What the counters say too much, in one statement, so that it is of one moment.
 const DIFFERENCES: &str = concat!(
-    "SELECT s.key, d.context, d.s1, d.s2, d.s3, d.s4, d.s5, d.s6, d.s7, d.s8 FROM (SELECT scope, context, ",
+    "SELECT COALESCE(s.long_key, s.key), d.context, d.s1, d.s2, d.s3, d.s4, d.s5, d.s6, d.s7, d.s8 FROM (SELECT scope, context, ",
     "CAST(SUM(s1) AS BIGINT) AS s1, CAST(SUM(s2) AS BIGINT) AS s2, CAST(SUM(s3) AS BIGINT) AS s3, ",
     "CAST(SUM(s4) AS BIGINT) AS s4, CAST(SUM(s5) AS BIGINT) AS s5, CAST(SUM(s6) AS BIGINT) AS s6, ",
     "CAST(SUM(s7) AS BIGINT) AS s7, CAST(SUM(s8) AS BIGINT) AS s8 ",
@@ -48,7 +48,7 @@ pub(super) async fn check<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>,
 fn what(row: &Row) -> Result<String, StorageError> {
     let of = match row.is_null(0) {
         true => "an unknown scope".to_owned(),
-        false => scopes::of_key(row.text(0)?).map_or_else(|_| "an unreadable scope".to_owned(), |scope| name(&scope)),
+        false => scopes::of_text(row.text(0)?).map_or_else(|_| "an unreadable scope".to_owned(), |scope| name(&scope)),
     };
     let context = row.text(1)?.strip_prefix('=').map(|context| format!(", context {context:?}")).unwrap_or_default();
     let states = TaskState::KNOWN.iter().filter(|state| **state != TaskState::Unspecified);

@@ -71,8 +71,8 @@ impl Operation for ImportTask {
         let head = &self.record.task;
         let new = NewTask {
             id: head.id,
-            agent: &head.scope.agent,
-            scope: &self.key,
+            scope: &head.scope,
+            scope_key: &self.key,
             skill: &head.skill,
             task: &self.task,
             revision: head.revision,

@@ -20,7 +20,7 @@ macro_rules! head {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            "SELECT t.n, t.id, s.key, t.context, t.skill, t.state, t.status_time, t.revision, t.dropped, t.fence, ",
+            "SELECT t.n, t.id, COALESCE(s.long_key, s.key) AS scope, COALESCE(t.long_context, t.context) AS context, t.skill, t.state, t.status_time, t.revision, t.dropped, t.fence, ",
             "t.holder, t.waits, t.snapshot, t.snapshot_bytes, t.tail_bytes, t.ended, t.log_due ",
             "FROM tasks t LEFT JOIN scopes s ON s.n = t.scope ",
             $after
@@ -52,7 +52,7 @@ impl Head {
         let dropped = row.number(dropped)?;
         let task = StoredTask {
             place: row.number(first)?,
-            scope: scopes::of_key(row.text(key)?)?,
+            scope: scopes::of_text(row.text(key)?)?,
             id: row.task_id(id)?,
             context_id: row.text(context)?.into(),
             skill: row.text(skill)?.into(),
@@ -134,7 +134,7 @@ impl Operation for ReadRecord {
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Option<TaskRecord>, StorageError> {
         const FIND: &str = "SELECT n FROM tasks WHERE id = ?1";
         const PUSHES: &str = "SELECT config, version, created, cursor, failed_at, failure FROM push_configs \
-            WHERE task = ?1 ORDER BY id";
+            WHERE task = ?1 ORDER BY COALESCE(long_id, id)";
         let id = self.id.as_u128().to_be_bytes();
         let Some(n) = tx.db.query(FIND, &[Value::Bytes(&id)]).await?.first().map(|row| row.int(0)).transpose()? else {
             return Ok(None);

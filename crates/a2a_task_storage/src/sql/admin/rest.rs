@@ -6,7 +6,7 @@ use super::{claims::ReadClaims, counters, or_damage};
 use crate::{
     ClaimRecord, Finding, SqlFailure,
     sql::{
-        pushes, scopes,
+        names, pushes, scopes,
         tasks::message,
         transaction::{Connection, Operation, Tx},
         values::{Row, Value, count},
@@ -54,13 +54,16 @@ async fn files<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageErr
 }
 
 async fn scopes<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageError> {
-    const READ: &str = "SELECT n, agent, key FROM scopes WHERE n > ?1 ORDER BY n LIMIT ?2";
+    const READ: &str = "SELECT n, agent, COALESCE(long_key, key), key FROM scopes WHERE n > ?1 ORDER BY n LIMIT ?2";
     let (mut findings, mut after) = (Vec::new(), 0);
     loop {
         let rows = tx.db.query(READ, &[Value::Int(after), count(PAGE)]).await?;
         for row in &rows {
             after = row.int(0)?;
-            match scopes::of_key(row.text(2)?) {
+            match scopes::of_text(row.text(2)?) {
+                Ok(_) if names::key(row.text(2)?) != row.text(3)? => {
+                    findings.push(of_all(format!("scope {after} has the key of another")));
+                }
                 Ok(scope) if *scope.agent == *row.text(1)? => {}
                 Ok(_) => findings.push(of_all(format!("scope {after} is of another agent than its key says"))),
                 Err(error) => findings.push(of_all(format!("scope {after}: {}", SqlFailure::text_of(&error)))),
@@ -89,17 +92,17 @@ async fn strays<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageEr
 
 async fn pushes<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageError> {
     const READ: &str = "SELECT p.config, p.version, p.created, p.cursor, p.failed_at, p.failure, p.told, p.id, p.task, \
-        t.revision, t.ended FROM push_configs p LEFT JOIN tasks t ON t.id = p.task \
+        t.revision, t.ended, COALESCE(p.long_id, p.id) FROM push_configs p LEFT JOIN tasks t ON t.id = p.task \
         WHERE (p.task, p.id) > (?1, ?2) ORDER BY p.task, p.id LIMIT ?3";
     let (mut findings, mut after) = (Vec::new(), (Vec::new(), String::new()));
     loop {
         let rows = tx.db.query(READ, &[Value::Bytes(&after.0), Value::Text(&after.1), count(PAGE)]).await?;
         for row in &rows {
-            let (task, id): (TaskId, _) = (row.task_id(8)?, row.text(7)?.to_owned());
+            let (task, id): (TaskId, _) = (row.task_id(8)?, row.text(11)?);
             let said = push(row).unwrap_or_else(|error| Some(SqlFailure::text_of(&error)));
             let about = |what| Finding { task: Some(task), what: format!("its push configuration {id:?} {what}") };
             findings.extend(said.map(about));
-            after = (task.as_u128().to_be_bytes().to_vec(), id);
+            after = (task.as_u128().to_be_bytes().to_vec(), row.text(7)?.to_owned());
         }
         if rows.len() < PAGE {
             return Ok(findings);
@@ -114,7 +117,7 @@ fn push(row: &Row) -> Result<Option<String>, StorageError> {
     }
     let config = pushes::of_row(row)?;
     let (revision, has_ended) = (row.number(9)?, !row.is_null(10));
-    if config.id() != row.text(7)? {
+    if config.id() != row.text(11)? || names::key(config.id()) != row.text(7)? {
         return Ok(Some(format!("calls itself {:?}", config.id())));
     }
     if config.cursor > revision {
