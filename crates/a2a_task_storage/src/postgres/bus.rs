@@ -16,7 +16,7 @@ use tokio_postgres::{AsyncMessage, Client};
 use super::{
     PostgresOptions,
     pool::is_lost,
-    target::{Messages, Target, failure, quoted},
+    target::{Messages, Target, failure, in_time, quoted},
 };
 use crate::{
     sql::lock,
@@ -28,7 +28,7 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How long a notification may take before the connection counts as lost.
+/// How long connecting and a notification may take before the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Wakes the replicas that use the same schema of the same database.
@@ -55,7 +55,7 @@ impl PostgresBus {
     pub async fn open(options: &PostgresOptions) -> Result<Self, StorageError> {
         let target = Target::new(options)?;
         let shared = Arc::new(Shared { channel: channel(&options.schema), target, exchange: Exchange::default() });
-        let connection = shared.connect_until(Some(Instant::now() + options.patience)).await?;
+        let connection = shared.connect_until(Some(shared.target.until())).await?;
         let task = tokio::spawn(shared.clone().run(connection));
         Ok(Self { shared, task })
     }
@@ -107,15 +107,19 @@ impl Drop for Listening {
 }
 
 impl Shared {
-    async fn connect(self: &Arc<Self>) -> Result<Listening, StorageError> {
-        let (client, connection) = self.target.connect().await?;
+    async fn connect(self: &Arc<Self>, until: Instant) -> Result<Listening, StorageError> {
+        let (client, connection) = self.target.connect(until).await?;
         let own = Arc::new(Mutex::new(None));
         let driver = tokio::spawn(self.clone().listen(connection, own.clone()));
         let listening = Listening { client, driver };
-        let failed = |error| failure(&self.target.place(), error);
-        let row = listening.client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(failed)?;
-        *lock(&own) = row.try_get::<_, i32>(0).ok();
-        listening.client.batch_execute(&format!("LISTEN {}", quoted(&self.channel))).await.map_err(failed)?;
+        let place = self.target.place();
+        let listens = async {
+            let failed = |error| failure(&place, error);
+            let row = listening.client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(failed)?;
+            *lock(&own) = row.try_get::<_, i32>(0).ok();
+            listening.client.batch_execute(&format!("LISTEN {}", quoted(&self.channel))).await.map_err(failed)
+        };
+        in_time(&place, until, listens).await?;
         Ok(listening)
     }
 
@@ -147,7 +151,8 @@ impl Shared {
         let mut pause = FIRST_PAUSE;
         loop {
             let is_late = until.is_some_and(|until| Instant::now() + pause > until);
-            match self.connect().await {
+            let each = Instant::now() + PATIENCE;
+            match self.connect(until.map_or(each, |until| until.min(each))).await {
                 Err(error) if until.is_some() && (is_late || !is_lost(&error)) => return Err(error),
                 Err(_) => sleep(pause).await,
                 Ok(connection) => return Ok(connection),

@@ -7,12 +7,13 @@ use std::{
 };
 
 use a2a_app_ports::StorageError;
+use tokio::{task::AbortHandle, time::Instant};
 use tokio_postgres::{
     Client, Statement,
     types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
 
-use super::target::{Messages, Target, failure};
+use super::target::{Messages, Target, failure, in_time};
 use crate::{
     SqlFailure,
     sql::{Cell, Connection, Row, Value, lock},
@@ -21,19 +22,21 @@ use crate::{
 pub(crate) struct PgConnection {
     pub(super) client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
-    place: Arc<str>,
+    pub(super) place: Arc<str>,
+    driver: AbortHandle,
 }
 
 impl PgConnection {
     /// Connects; a task drives the connection until it is dropped or lost.
-    pub(super) async fn open(target: &Target) -> Result<Self, StorageError> {
-        let (client, mut connection) = target.connect().await?;
-        tokio::spawn(async move {
+    pub(super) async fn open(target: &Target, until: Instant) -> Result<Self, StorageError> {
+        let (client, mut connection) = target.connect(until).await?;
+        let driver = tokio::spawn(async move {
             // Notices go nowhere; an error comes out where somebody waits for an answer.
             while let Some(Ok(_)) = std::future::poll_fn(|context| connection.poll_message(context)).await {}
         });
-        let connection = Self { client, statements: Mutex::default(), place: target.place().into() };
-        connection.batch(&target.setup()).await?;
+        let (statements, place, driver) = (Mutex::default(), Arc::from(target.place()), driver.abort_handle());
+        let connection = Self { client, statements, place, driver };
+        in_time(&connection.place, until, connection.batch(&target.setup())).await?;
         Ok(connection)
     }
 
@@ -49,6 +52,13 @@ impl PgConnection {
         let statement = self.client.prepare(&dialect(sql)).await.map_err(|error| failure(&self.place, error))?;
         lock(&self.statements).insert(sql, statement.clone());
         Ok(statement)
+    }
+}
+
+/// The driver would wait for answers that nobody wants any more.
+impl Drop for PgConnection {
+    fn drop(&mut self) {
+        self.driver.abort();
     }
 }
 

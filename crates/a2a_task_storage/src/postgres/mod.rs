@@ -7,16 +7,19 @@ mod pool;
 mod schema;
 mod target;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use a2a_app_ports::StorageError;
+use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use self::{
-    connection::PgConnection,
     pool::{Borrowed, Pool, is_lost},
     target::Target,
 };
@@ -35,6 +38,10 @@ const TRIES: usize = 20;
 /// Needs a tokio runtime. A connection that is lost is made anew, and what ran on it is run again
 /// where that cannot do it twice; where it was lost in the middle of a commit, the database is asked
 /// what came of it. What was begun is finished even if nobody waits for it any more.
+///
+/// Every operation ends within [`PostgresOptions::patience`], whatever the server and the network do:
+/// with [`SqlFailure`] `Unreachable` where nothing was stored, and `Unknown` where something may have
+/// been, since a commit was under way.
 pub type PostgresStorage = SqlStorage<Postgres>;
 
 /// The database, and the connections to it.
@@ -43,7 +50,8 @@ pub struct Postgres {
 }
 
 struct Inner {
-    pool: Arc<Pool>,
+    target: Arc<Target>,
+    pool: Pool,
     folds: Folds,
     options: PostgresOptions,
     is_read_only: bool,
@@ -71,18 +79,20 @@ impl SqlStorage<Postgres> {
     }
 
     async fn connect(options: PostgresOptions, writes: bool) -> Result<Self, StorageError> {
-        let target = Target::new(&options)?;
-        let pool = Pool::new(target, options.connections);
-        let folds = Folds::new(options.cache_bytes);
-        {
-            let connection = pool.get(Instant::now() + options.patience).await?;
-            match writes {
-                true => schema::migrate(&connection, &pool.target).await?,
-                false => schema::check(&connection, &pool.target).await?,
-            }
+        let target = Arc::new(Target::new(&options)?);
+        let inner = Inner {
+            pool: Pool::new(target.clone(), options.connections),
+            target,
+            folds: Folds::new(options.cache_bytes),
+            options,
+            is_read_only: !writes,
+            writes: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+        };
+        match writes {
+            true => inner.migrate().await?,
+            false => schema::check(&inner.pool.get(inner.target.until()).await?, &inner.target).await?,
         }
-        let (is_read_only, writes, commits) = (!writes, AtomicU64::new(0), AtomicU64::new(0));
-        let inner = Inner { pool, folds, options, is_read_only, writes, commits };
         Ok(Self::over(Postgres { inner: Arc::new(inner) }))
     }
 
@@ -110,7 +120,7 @@ impl Backend for Postgres {
     }
 
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
-        let until = Instant::now() + self.inner.options.patience;
+        let until = self.inner.target.until();
         loop {
             let connection = self.inner.pool.get(until).await?;
             let result = operation.run(&self.inner.tx(&connection)).await;
@@ -122,7 +132,7 @@ impl Backend for Postgres {
     }
 
     fn place(&self) -> String {
-        self.inner.pool.target.place()
+        self.inner.target.place()
     }
 }
 
@@ -135,16 +145,49 @@ enum Attempt<T> {
 }
 
 impl Inner {
-    fn tx<'a>(&'a self, connection: &'a Borrowed<'_>) -> Tx<'a, PgConnection> {
-        Tx::new(&**connection, &self.folds, self.options.retention)
+    fn tx<'a, 'b>(&'a self, connection: &'a Borrowed<'b>) -> Tx<'a, Borrowed<'b>> {
+        Tx::new(connection, &self.folds, self.options.retention)
+    }
+
+    /// Brings the schema to this version: for as long as that takes, while the server is there.
+    async fn migrate(&self) -> Result<(), StorageError> {
+        let connection = self.pool.get(self.target.until()).await?;
+        if schema::is_current(&connection, &self.target).await? {
+            return Ok(());
+        }
+        let connection = connection.without_end().await?;
+        self.unless_gone(schema::migrate(&connection, &self.target)).await
+    }
+
+    /// What comes of work, as long as the server is there.
+    async fn unless_gone<T>(&self, work: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+        match select(pin!(work), pin!(self.gone())).await {
+            Either::Left((result, _)) => result,
+            Either::Right((gone, _)) => Err(gone),
+        }
+    }
+
+    /// Resolves when the server does not answer any more.
+    async fn gone(&self) -> StorageError {
+        let asks = Pool::new(self.target.clone(), 1);
+        loop {
+            tokio::time::sleep(self.target.patience).await;
+            let asked = async { asks.get(self.target.until()).await?.batch("SELECT 1").await };
+            if let Err(error) = asked.await {
+                return error;
+            }
+        }
     }
 
     async fn write<O: Operation>(&self, operation: &O) -> Result<O::Output, StorageError> {
         self.writes.fetch_add(1, Relaxed);
-        let until = Instant::now() + self.options.patience;
+        let until = self.target.until();
         let (mut tries, mut lost) = (0, None);
         let result = loop {
-            let connection = self.pool.get(until).await?;
+            let connection = match self.pool.get(until).await {
+                Ok(connection) => connection,
+                Err(error) => break Err(error),
+            };
             match self.attempt(&connection, operation).await {
                 Attempt::Done(output) => break Ok(output),
                 Attempt::Unknown(output, error) => {

@@ -23,8 +23,10 @@ pub struct PostgresOptions {
     pub cache_bytes: usize,
     /// The most connections to the database, 8 by default.
     pub connections: usize,
-    /// How long an operation waits for a server that is not there before it fails, 10 seconds by
-    /// default.
+    /// How long an operation may take, 10 seconds by default: waiting for a server that is not there
+    /// or does not answer, for a connection, for locks. It fails then, as
+    /// [`PostgresStorage`](super::PostgresStorage) says. Only bringing the schema to this version takes
+    /// as long as it takes, while the server answers at all.
     pub patience: Duration,
 }
 

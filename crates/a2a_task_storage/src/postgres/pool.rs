@@ -1,7 +1,6 @@
 //! A few connections, which are made anew when they are lost.
 
 use std::{
-    ops::Deref,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -15,14 +14,20 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{connection::PgConnection, target::Target};
-use crate::{SqlFailure, SqlFailureKind, sql::lock};
+use super::{
+    connection::PgConnection,
+    target::{Target, in_time},
+};
+use crate::{
+    SqlFailure, SqlFailureKind,
+    sql::{Connection, Row, Value, lock},
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Pool {
-    pub(super) target: Target,
+    target: Arc<Target>,
     idle: Mutex<Vec<Arc<PgConnection>>>,
     permits: Semaphore,
     /// How many were lost.
@@ -30,16 +35,19 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(target: Target, connections: usize) -> Arc<Self> {
-        let permits = Semaphore::new(connections.max(1));
-        Arc::new(Self { target, idle: Mutex::default(), permits, lost: AtomicU64::new(0) })
+    pub(super) fn new(target: Arc<Target>, connections: usize) -> Self {
+        let permits = Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS));
+        Self { target, idle: Mutex::default(), permits, lost: AtomicU64::new(0) }
     }
 
-    /// A connection: one that is idle, or a new one. Tries again until then when the server is not
-    /// there.
+    /// A connection to be used until then: one that is idle, or a new one. Tries again when the server
+    /// is not there.
     pub(super) async fn get(&self, until: Instant) -> Result<Borrowed<'_>, StorageError> {
-        let late = |_| SqlFailure::new(SqlFailureKind::Unreachable, self.busy());
-        let permit = tokio::time::timeout_at(until, self.permits.acquire()).await.map_err(late)?;
+        let late = || SqlFailure::new(SqlFailureKind::Unreachable, self.busy());
+        if until <= Instant::now() {
+            return Err(late().into());
+        }
+        let permit = tokio::time::timeout_at(until, self.permits.acquire()).await.map_err(|_| late())?;
         let permit = permit.map_err(|_| SqlFailure::new(SqlFailureKind::Other, "the storage has stopped"))?;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -49,11 +57,11 @@ impl Pool {
                     self.lost.fetch_add(1, Relaxed);
                     continue;
                 }
-                Some(connection) => return Ok(Borrowed::new(self, permit, connection)),
+                Some(connection) => return Ok(Borrowed::new(self, permit, connection, until)),
                 None => {}
             }
-            match PgConnection::open(&self.target).await {
-                Ok(connection) => return Ok(Borrowed::new(self, permit, Arc::new(connection))),
+            match PgConnection::open(&self.target, until).await {
+                Ok(connection) => return Ok(Borrowed::new(self, permit, Arc::new(connection), until)),
                 Err(error) if is_lost(&error) && Instant::now() + pause < until => {
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -73,36 +81,67 @@ pub(super) fn is_lost(error: &StorageError) -> bool {
     SqlFailure::kind_of(error) == Some(SqlFailureKind::Unreachable)
 }
 
-/// A connection that goes back when it is dropped, unless it is lost or in the middle of something.
+/// A connection for a while. It goes back when it is dropped, unless it is lost, silent, or in the
+/// middle of something.
 pub(super) struct Borrowed<'a> {
     pool: &'a Pool,
     connection: Arc<PgConnection>,
+    /// `None` is for as long as it takes.
+    until: Option<Instant>,
     is_busy: AtomicBool,
+    is_silent: AtomicBool,
     _permit: SemaphorePermit<'a>,
 }
 
 impl<'a> Borrowed<'a> {
-    fn new(pool: &'a Pool, permit: SemaphorePermit<'a>, connection: Arc<PgConnection>) -> Self {
-        Self { pool, connection, is_busy: AtomicBool::new(false), _permit: permit }
+    fn new(pool: &'a Pool, permit: SemaphorePermit<'a>, connection: Arc<PgConnection>, until: Instant) -> Self {
+        let (is_busy, is_silent) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { pool, connection, until: Some(until), is_busy, is_silent, _permit: permit }
+    }
+
+    /// For as long as it takes, here and at the server.
+    pub(super) async fn without_end(mut self) -> Result<Self, StorageError> {
+        self.set_busy(true);
+        self.batch("SET statement_timeout TO 0").await?;
+        self.until = None;
+        Ok(self)
     }
 
     /// Says whether it is in the middle of something.
     pub(super) fn set_busy(&self, busy: bool) {
         self.is_busy.store(busy, Relaxed);
     }
+
+    /// Runs statements that give nothing.
+    pub(super) async fn batch(&self, sql: &str) -> Result<(), StorageError> {
+        self.in_time(self.connection.batch(sql)).await
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, StorageError>>) -> Result<T, StorageError> {
+        let Some(until) = self.until else { return answer.await };
+        let result = in_time(&self.connection.place, until, answer).await;
+        if result.as_ref().is_err_and(is_lost) {
+            self.is_silent.store(true, Relaxed);
+        }
+        result
+    }
 }
 
-impl Deref for Borrowed<'_> {
-    type Target = PgConnection;
+impl Connection for Borrowed<'_> {
+    const STRIPES: u64 = PgConnection::STRIPES;
 
-    fn deref(&self) -> &PgConnection {
-        &self.connection
+    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+        self.in_time(self.connection.query(sql, values)).await
+    }
+
+    async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        self.in_time(self.connection.execute(sql, values)).await
     }
 }
 
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        if self.connection.client.is_closed() {
+        if self.connection.client.is_closed() || self.is_silent.load(Relaxed) {
             self.pool.lost.fetch_add(1, Relaxed);
         } else if !self.is_busy.load(Relaxed) {
             lock(&self.pool.idle).push(self.connection.clone());

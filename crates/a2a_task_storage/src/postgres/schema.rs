@@ -6,7 +6,7 @@
 use a2a_app_ports::StorageError;
 
 use super::{
-    connection::PgConnection,
+    pool::Borrowed,
     target::{Target, quoted},
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// Whether what is there is of this version, without changing it.
-pub(super) async fn check(db: &PgConnection, target: &Target) -> Result<(), StorageError> {
+pub(super) async fn check(db: &Borrowed<'_>, target: &Target) -> Result<(), StorageError> {
     let (found, known, place) = (version(db, target, STEPS.len()).await?, STEPS.len(), target.place());
     if found == 0 {
         return Err(SqlFailure::new(SqlFailureKind::Missing, format!("{place} holds no tasks")).into());
@@ -32,7 +32,12 @@ pub(super) async fn check(db: &PgConnection, target: &Target) -> Result<(), Stor
     Ok(())
 }
 
-pub(super) async fn migrate(db: &PgConnection, target: &Target) -> Result<(), StorageError> {
+/// Whether what is there is of this version.
+pub(super) async fn is_current(db: &Borrowed<'_>, target: &Target) -> Result<bool, StorageError> {
+    Ok(version(db, target, STEPS.len()).await? == STEPS.len())
+}
+
+pub(super) async fn migrate(db: &Borrowed<'_>, target: &Target) -> Result<(), StorageError> {
     db.batch("BEGIN").await?;
     let result = steps(db, target, STEPS).await;
     db.batch(if result.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
@@ -40,7 +45,7 @@ pub(super) async fn migrate(db: &PgConnection, target: &Target) -> Result<(), St
 }
 
 /// The version of the schema that is there, of which so many are known; 0 is none.
-async fn version(db: &PgConnection, target: &Target, known: usize) -> Result<usize, StorageError> {
+async fn version(db: &Borrowed<'_>, target: &Target, known: usize) -> Result<usize, StorageError> {
     const HAS_TABLES: &str = "SELECT 1 WHERE to_regclass('meta') IS NOT NULL";
     const VERSION: &str = "SELECT value FROM meta WHERE key = 'schema'";
     let found = match db.query(HAS_TABLES, &[]).await?.is_empty() {
@@ -60,7 +65,7 @@ async fn version(db: &PgConnection, target: &Target, known: usize) -> Result<usi
     Ok(version)
 }
 
-async fn steps(db: &PgConnection, target: &Target, steps: &[&str]) -> Result<(), StorageError> {
+async fn steps(db: &Borrowed<'_>, target: &Target, steps: &[&str]) -> Result<(), StorageError> {
     // Released with the transaction.
     const LOCK: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(hashtextextended('nuncio schema ' || ?1, 0))) x";
     const HAS_SCHEMA: &str = "SELECT 1 FROM pg_namespace WHERE nspname = ?1 || ''";

@@ -9,11 +9,15 @@ use rustls::{
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
+use tokio::time::Instant;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
 use crate::{SqlFailure, SqlFailureKind};
+
+/// Longer than anybody waits, and short enough to reckon with.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A database that can be connected to.
 #[derive(Clone)]
@@ -21,6 +25,7 @@ pub(super) struct Target {
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
     pub(super) schema: String,
+    pub(super) patience: Duration,
 }
 
 impl fmt::Debug for Target {
@@ -66,23 +71,36 @@ impl Target {
         config.keepalives_idle(Duration::from_secs(10));
         let tls = tls(verifies || roots.is_some(), roots.as_deref())
             .map_err(|error| wrong(format!("the certificates to trust cannot be read: {error}")))?;
-        Ok(Self { config, tls: MakeRustlsConnect::new(tls), schema: options.schema.clone() })
+        let patience = options.patience.min(LONGEST_PATIENCE);
+        Ok(Self { config, tls: MakeRustlsConnect::new(tls), schema: options.schema.clone(), patience })
     }
 
-    /// Opens a connection. Whoever has it drives it.
-    pub(super) async fn connect(&self) -> Result<(tokio_postgres::Client, impl Messages + use<>), StorageError> {
-        self.config.connect(self.tls.clone()).await.map_err(|error| failure(&self.place(), error))
+    /// Opens a connection, unless the server is silent until then. Whoever has it drives it.
+    pub(super) async fn connect(
+        &self,
+        until: Instant,
+    ) -> Result<(tokio_postgres::Client, impl Messages + use<>), StorageError> {
+        let place = self.place();
+        let connected = async { self.config.connect(self.tls.clone()).await.map_err(|error| failure(&place, error)) };
+        in_time(&place, until, connected).await
+    }
+
+    /// Until when something that begins now may take.
+    pub(super) fn until(&self) -> Instant {
+        Instant::now() + self.patience
     }
 
     /// What a connection has to be told before it is used.
     pub(super) fn setup(&self) -> String {
         // Durability is promised, whatever the server is told by default; a replica that hangs must
-        // not hold rows for ever.
+        // not hold rows for ever. A statement that is given up here ends there a little later, and not
+        // earlier: a commit that waits for standbys would be called done.
         format!(
             "SET search_path TO {}; SET default_transaction_isolation TO 'read committed'; \
-             SET idle_in_transaction_session_timeout TO '20s'; \
+             SET idle_in_transaction_session_timeout TO '20s'; SET statement_timeout TO {}; \
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-            quoted(&self.schema)
+            quoted(&self.schema),
+            self.patience.as_millis().saturating_add(1000).min(i32::MAX as u128),
         )
     }
 
@@ -207,6 +225,19 @@ impl ServerCertVerifier for AnyCertificate {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// What comes until then. A server that is silent for longer may as well not be there.
+pub(super) async fn in_time<T>(
+    place: &str,
+    until: Instant,
+    answer: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    let late = |_| {
+        let message = format!("{place}: no answer in time; see that it runs, and what keeps it busy");
+        SqlFailure::new(SqlFailureKind::Unreachable, message)
+    };
+    tokio::time::timeout_at(until, answer).await.map_err(late)?
 }
 
 /// What an error says, with its causes.
