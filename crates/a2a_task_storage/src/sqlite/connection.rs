@@ -1,6 +1,7 @@
 //! A connection to a file.
 
 use std::{
+    fmt::Write as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::{Instant, SystemTime, UNIX_EPOCH},
@@ -21,6 +22,17 @@ use crate::{
 /// So many statements are kept prepared: more than there are.
 const STATEMENTS: usize = 128;
 
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The file is made if it is not there.
+    Write,
+    /// Beside whoever writes; SQLite needs to write beside the file to know of that.
+    Read,
+    /// Where nobody writes, and nothing can be written.
+    ReadAtRest,
+}
+
 /// A connection. Whoever has it uses it alone; the lock is for the compiler, and never waited for.
 #[derive(Debug)]
 pub(crate) struct SqliteConnection {
@@ -29,10 +41,15 @@ pub(crate) struct SqliteConnection {
 }
 
 impl SqliteConnection {
-    pub(super) fn open(path: &Arc<Path>, clock: Clock, flags: OpenFlags) -> Result<Self, StorageError> {
+    pub(super) fn open(path: &Arc<Path>, clock: Clock, access: Access) -> Result<Self, StorageError> {
         let failed = |error| failure(path, error);
-        let db =
-            rusqlite::Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(failed)?;
+        let (name, flags) = match access {
+            Access::Write => (path.to_path_buf(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE),
+            Access::Read => (path.to_path_buf(), OpenFlags::SQLITE_OPEN_READ_ONLY),
+            Access::ReadAtRest => (at_rest(path).into(), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI),
+        };
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = rusqlite::Connection::open_with_flags(name, flags).map_err(failed)?;
         db.set_prepared_statement_cache_capacity(STATEMENTS);
         db.busy_timeout(std::time::Duration::from_secs(5)).map_err(failed)?;
         db.create_scalar_function("nuncio_now", 0, FunctionFlags::SQLITE_UTF8, move |_| Ok(clock.now()))
@@ -90,6 +107,21 @@ impl Connection for SqliteConnection {
             statement.raw_execute().map(|changed| changed as u64)
         })
     }
+}
+
+/// The URL of a file that nobody changes.
+fn at_rest(path: &Path) -> String {
+    let mut url = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => url.push(char::from(*byte)),
+            byte => {
+                // A string takes whatever is written.
+                let _ = write!(url, "%{byte:02X}");
+            }
+        }
+    }
+    url + "?immutable=1"
 }
 
 fn bind(statement: &mut Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {

@@ -15,10 +15,9 @@ use std::{
 
 use a2a_app_ports::StorageError;
 use futures::channel::oneshot;
-use rusqlite::OpenFlags;
 
 use self::{
-    connection::{Clock, SqliteConnection, beside},
+    connection::{Access, Clock, SqliteConnection, beside},
     schema::Found,
     workers::{Queue, ReadJob, Shared, Write, WriteJob},
 };
@@ -60,7 +59,8 @@ impl SqlStorage<Sqlite> {
     }
 
     /// Opens a file that is there only to be read, also while another process uses it: that one is
-    /// neither waited for nor held up. Whatever would change something fails.
+    /// neither waited for nor held up. Whatever would change something fails. A copy is read also
+    /// where this user may not write, as long as no write-ahead log is beside it.
     ///
     /// # Errors
     /// [`SqlFailure`]: `Missing` when there is no file, `Older` and `Newer` when it is of another
@@ -79,12 +79,12 @@ impl SqlStorage<Sqlite> {
 impl Sqlite {
     fn open(options: SqliteOptions) -> Result<Self, StorageError> {
         let path: Arc<Path> = options.path.clone().into();
+        is_no_directory(&path)?;
         let lock = lock_file(&path)?;
         let clock = Clock::start();
-        let writer =
-            SqliteConnection::open(&path, clock, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let writer = SqliteConnection::open(&path, clock, Access::Write)?;
         prepare(&path, &writer, options.max_bytes)?;
-        let mut sqlite = Self::start_reading(path, &options, clock, Some(lock))?;
+        let mut sqlite = Self::start_reading(path, &options, (clock, Access::Read), Some(lock))?;
         let (queue, shared) = (sqlite.writes.clone(), sqlite.shared.clone());
         sqlite.start("nuncio-write", move || workers::write(&writer, &queue, &shared))?;
         Ok(sqlite)
@@ -96,9 +96,15 @@ impl Sqlite {
             let message = format!("{} is not there", path.display());
             return Err(SqlFailure::new(SqlFailureKind::Missing, message).into());
         }
-        let clock = Clock::start();
-        let db = SqliteConnection::open(&path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let version = version(&path, &db)?;
+        is_no_directory(&path)?;
+        let (clock, mut access) = (Clock::start(), Access::Read);
+        let mut found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
+        // A copy, such as in a directory that may only be read. Whoever writes has a log beside it.
+        if found.as_ref().is_err_and(is_read_only) && !beside(&path, "-wal").exists() {
+            access = Access::ReadAtRest;
+            found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
+        }
+        let version = found?;
         if version < schema::STEPS.len() {
             let (known, path) = (schema::STEPS.len(), path.display());
             let message = format!(
@@ -107,13 +113,13 @@ impl Sqlite {
             );
             return Err(SqlFailure::new(SqlFailureKind::Older, message).into());
         }
-        Self::start_reading(path, &options, clock, None)
+        Self::start_reading(path, &options, (clock, access), None)
     }
 
     fn start_reading(
         path: Arc<Path>,
         options: &SqliteOptions,
-        clock: Clock,
+        (clock, access): (Clock, Access),
         lock: Option<File>,
     ) -> Result<Self, StorageError> {
         let shared = Arc::new(Shared {
@@ -125,7 +131,7 @@ impl Sqlite {
         let (reads, writes) = (Arc::new(Queue::new()), Arc::new(Queue::new()));
         let mut sqlite = Self { path, shared, reads, writes, threads: Vec::new(), lock };
         for _ in 0..thread::available_parallelism().map_or(2, usize::from).clamp(2, 8) {
-            let reader = SqliteConnection::open(&sqlite.path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let reader = SqliteConnection::open(&sqlite.path, clock, access)?;
             let queue = sqlite.reads.clone();
             sqlite.start("nuncio-read", move || workers::read(&reader, &queue))?;
         }
@@ -176,6 +182,18 @@ impl Backend for Sqlite {
     fn place(&self) -> String {
         self.path.display().to_string()
     }
+}
+
+fn is_no_directory(path: &Path) -> Result<(), StorageError> {
+    if path.is_dir() {
+        let message = format!("{} is a directory, and not the file of a storage: name another place", path.display());
+        return Err(SqlFailure::new(SqlFailureKind::Other, message).into());
+    }
+    Ok(())
+}
+
+fn is_read_only(error: &StorageError) -> bool {
+    SqlFailure::kind_of(error) == Some(SqlFailureKind::ReadOnly)
 }
 
 /// Locks the file for this process, by a file of its own beside it: SQLite's locks let others in.
