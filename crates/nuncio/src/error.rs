@@ -20,6 +20,8 @@ pub(crate) enum Code {
     CredentialsMissing,
     /// The agent refuses the credentials.
     AuthFailed,
+    /// An address that cannot be listened at.
+    Listen,
     /// A storage that cannot be used, or what is to be stored in it.
     Store,
     /// A storage that is damaged.
@@ -49,6 +51,7 @@ impl Code {
             Self::Unreachable => "A2ACLI_ERR_UNREACHABLE",
             Self::CredentialsMissing => "A2ACLI_ERR_CREDENTIALS_MISSING",
             Self::AuthFailed => "A2ACLI_ERR_AUTH_FAILED",
+            Self::Listen => "NUNCIO_ERR_LISTEN",
             Self::Store => "NUNCIO_ERR_STORE",
             Self::StoreDamaged => "NUNCIO_ERR_STORE_DAMAGED",
             Self::Timeout => "A2ACLI_ERR_TIMEOUT",
@@ -74,6 +77,7 @@ impl Code {
             Self::OutputClosed => 0,
             Self::CardInvalid
             | Self::CardUnverifiable
+            | Self::Listen
             | Self::Store
             | Self::StoreDamaged
             | Self::Internal
@@ -162,6 +166,7 @@ mod tests {
             (Code::Unreachable, "A2ACLI_ERR_UNREACHABLE", 3),
             (Code::CredentialsMissing, "A2ACLI_ERR_CREDENTIALS_MISSING", 4),
             (Code::AuthFailed, "A2ACLI_ERR_AUTH_FAILED", 4),
+            (Code::Listen, "NUNCIO_ERR_LISTEN", 1),
             (Code::Store, "NUNCIO_ERR_STORE", 1),
             (Code::StoreDamaged, "NUNCIO_ERR_STORE_DAMAGED", 1),
             (Code::Timeout, "A2ACLI_ERR_TIMEOUT", 5),

@@ -18,6 +18,7 @@ mod follow;
 mod media_type;
 mod output;
 mod parts;
+mod place;
 mod redact;
 mod resume;
 mod settings;
@@ -70,6 +71,9 @@ fn run(arguments: &[OsString]) -> u8 {
     for parameter in known.values("svc-param") {
         let value = parameter.split_once(':').map_or(parameter.as_str(), |(_, value)| value);
         secrets.service_parameter(value.trim());
+    }
+    for name in [place::DATABASE_URL, place::NATS_URL] {
+        place::variable(name).iter().for_each(|value| secrets.credential(value));
     }
     if let Ok((cli, _)) = &parsed {
         cli.command.secrets().for_each(|secret| secrets.credential(secret));

@@ -176,14 +176,3 @@ fn tasks_are_for_their_user_only() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&data), mode(&data.join("tasks.db"))), (0o700, 0o600));
 }
-
-#[test]
-fn a_database_that_is_not_there_is_a_clear_error_without_the_password() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nuncio"));
-    let url = format!("postgres://me:hunter2hunter2@{free}/tasks");
-    command.args(["demo-server", "--listen", "127.0.0.1:0", "--database-url", &url]).env("HOME", "/nonexistent");
-    let said = refused(command);
-    assert_says(&said, &["127.0.0.1", &free.port().to_string()]);
-    assert!(!said.contains("hunter2"), "{said}");
-}

@@ -37,7 +37,7 @@ pub(crate) async fn run(app: &App, args: &WebhookArgs) -> Result<(), Failure> {
     }
     let cannot = |error: std::io::Error| {
         let message = format!("cannot listen at {}: {error}", args.listen);
-        Failure::new(Code::Internal, message).hint("choose another place with --listen; port 0 takes a free one")
+        Failure::new(Code::Listen, message).hint("choose another place with --listen; port 0 takes a free one")
     };
     let listener = TcpListener::bind(args.listen).await.map_err(cannot)?;
     let mut interrupted = pin!(signalled());

@@ -11,7 +11,10 @@ use a2a_protocol_core::signing::SigningKey;
 use agent_sdk::{ServerOptions, V03Support};
 use clap::Args;
 
-use crate::error::{Code, Failure};
+use crate::{
+    error::{Code, Failure},
+    place::{self, Place},
+};
 pub(crate) use tour::tour;
 
 /// `demo-server`
@@ -26,11 +29,11 @@ pub(crate) struct DemoServerArgs {
     pub(crate) data: Option<PathBuf>,
     /// Keep tasks in this PostgreSQL database, which other replicas of this agent may share
     /// [env: A2ACLI_DATABASE_URL]
-    #[arg(long, value_name = "URL", env = "A2ACLI_DATABASE_URL", hide_env = true, conflicts_with = "data")]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) database_url: Option<String>,
     /// Have replicas wake each other through NATS instead of the database, for large fleets
     /// [env: A2ACLI_NATS_URL]
-    #[arg(long, value_name = "URL", env = "A2ACLI_NATS_URL", hide_env = true, requires = "database_url")]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) nats_url: Option<String>,
 }
 
@@ -46,13 +49,15 @@ pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
         Failure::new(Code::Internal, format!("cannot send push notifications: {error}"))
     };
     let webhooks = webhooks(arguments.listen).map_err(|error| cannot(&*error))?;
-    let mut agent = agent::agent().server(options()).push(webhooks);
-    if let Some(directory) = &arguments.data {
-        agent = agent.storage(data::open(directory)?);
-    }
-    if let Some(database) = &arguments.database_url {
-        agent = data::share(agent, database, arguments.nats_url.as_deref()).await?;
-    }
+    let agent = agent::agent().server(options()).push(webhooks);
+    let agent = match Place::of(arguments.data.as_deref(), arguments.database_url.as_deref())? {
+        Some(place) => {
+            let nats = arguments.nats_url.clone().or_else(|| place::variable(place::NATS_URL));
+            data::keep(agent, place, nats).await?
+        }
+        None if arguments.nats_url.is_some() => return Err(Failure::usage("--nats-url: needs --database-url")),
+        None => agent,
+    };
     listen(agent, arguments.listen, "--listen").await
 }
 
@@ -76,8 +81,7 @@ pub(crate) fn options() -> ServerOptions {
 pub(crate) async fn listen(agent: agent_sdk::Agent, address: SocketAddr, option: &str) -> Result<(), Failure> {
     let cannot = |error: agent_sdk::ServeError| {
         let message = format!("cannot serve at {address}: {}", innermost(&error));
-        Failure::new(Code::Internal, message)
-            .hint(format!("choose another place with {option}; port 0 takes a free one"))
+        Failure::new(Code::Listen, message).hint(format!("choose another place with {option}; port 0 takes a free one"))
     };
     agent_sdk::log_to_stderr();
     let serving = agent.bind(address).await.map_err(cannot)?;

@@ -4,6 +4,7 @@
 mod auth;
 mod card;
 mod config;
+mod demo_server;
 mod errors;
 mod interact;
 mod output;

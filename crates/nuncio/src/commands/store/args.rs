@@ -4,11 +4,16 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use a2a_app_ports::TaskId;
 use a2a_protocol_core::{TaskState, Timestamp};
-use a2a_task_storage::PostgresOptions;
+use a2a_task_storage::StoreAdmin;
 use clap::{Args, Subcommand};
 
-use super::place::Place;
-use crate::{args::task_state, duration, error::Failure};
+use super::failed;
+use crate::{
+    args::task_state,
+    duration,
+    error::Failure,
+    place::{self, Place},
+};
 
 /// Commands on the storage of agents.
 #[derive(Debug, Subcommand)]
@@ -55,7 +60,6 @@ impl StoreCommand {
 
 /// Where the tasks are.
 #[derive(Args)]
-#[group(required = true, multiple = false)]
 pub(crate) struct PlaceArgs {
     /// The directory where a server keeps its tasks, in tasks.db
     ///
@@ -64,7 +68,7 @@ pub(crate) struct PlaceArgs {
     data: Option<PathBuf>,
     /// The PostgreSQL database where servers keep their tasks, which may be running
     /// [env: A2ACLI_DATABASE_URL]
-    #[arg(long, value_name = "URL", env = "A2ACLI_DATABASE_URL", hide_env = true)]
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
     database_url: Option<String>,
 }
 
@@ -75,12 +79,22 @@ impl fmt::Debug for PlaceArgs {
 }
 
 impl PlaceArgs {
-    pub(super) fn place(&self) -> Result<Place, Failure> {
-        match (&self.data, &self.database_url) {
-            (Some(directory), _) => Ok(Place::Directory(directory.clone())),
-            (None, Some(url)) => Ok(Place::Database(PostgresOptions::new(url))),
-            (None, None) => Err(Failure::usage("say where the tasks are: --data or --database-url")),
+    /// Opens what is there, only to read it.
+    pub(super) async fn open_to_read(&self) -> Result<Box<dyn StoreAdmin>, Failure> {
+        self.place()?.open_to_read().await.map_err(|error| failed(&error))
+    }
+
+    /// Opens it to change something; makes it if it is not there.
+    pub(super) async fn open_to_write(&self) -> Result<Box<dyn StoreAdmin>, Failure> {
+        if let Some(directory) = &self.data {
+            place::make(directory)?;
         }
+        self.place()?.open_to_write().await.map_err(|error| failed(&error))
+    }
+
+    fn place(&self) -> Result<Place, Failure> {
+        let place = Place::of(self.data.as_deref(), self.database_url.as_deref())?;
+        place.ok_or_else(|| Failure::usage("say where the tasks are: --data or --database-url"))
     }
 }
 

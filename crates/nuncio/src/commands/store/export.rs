@@ -13,7 +13,7 @@ use crate::{
 
 /// Writes tasks and claims. A task that is damaged is left out and told of.
 pub(super) async fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
-    let store = args.place.place()?.open_to_read().await?;
+    let store = args.place.open_to_read().await?;
     let mut export = Export { app, store: &*store, writer: Writer::new(args.push_configs), damaged: 0 };
     let header = export.writer.header().map_err(unwritable)?;
     export.write(&header)?;

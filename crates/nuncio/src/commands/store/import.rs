@@ -17,7 +17,7 @@ use crate::{
 /// Stores what was exported, task by task, up to the first that cannot be.
 pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<(), Failure> {
     let input = open(&args.file).await?;
-    let store = args.place.place()?.open_to_write().await?;
+    let store = args.place.open_to_write().await?;
     let mut import = Import { store: &*store, skips: args.skip_existing, tasks: 0, claims: 0, skipped: 0 };
     if let Err(failure) = import.all(input).await {
         let Import { tasks, claims, .. } = import;

@@ -11,7 +11,7 @@ use crate::{
 
 /// Lists tasks, page by page.
 pub(super) async fn run(app: &App, args: &ListArgs) -> Result<(), Failure> {
-    let store = args.place.place()?.open_to_read().await?;
+    let store = args.place.open_to_read().await?;
     let (mut after, mut listed) = (0, 0);
     loop {
         let page = store.tasks(after, PAGE).await.map_err(|error| failed(&error))?;

@@ -12,7 +12,7 @@ use crate::{
 
 /// Shows the events of a task.
 pub(super) async fn run(app: &App, args: &LogArgs) -> Result<(), Failure> {
-    let store = args.place.place()?.open_to_read().await?;
+    let store = args.place.open_to_read().await?;
     let record = store.record(args.task).await.map_err(|error| failed(&error))?;
     let record = record.ok_or_else(|| no_such_task(args.task))?;
     let History::Log(events) = &record.history else {

@@ -7,7 +7,6 @@ mod export;
 mod import;
 mod list;
 mod log;
-mod place;
 mod prune;
 mod verify;
 
@@ -18,6 +17,7 @@ use a2a_task_storage::{SqlFailure, SqlFailureKind};
 use crate::{
     app::App,
     error::{Code, Failure},
+    place,
 };
 pub(crate) use args::StoreCommand;
 
@@ -38,25 +38,19 @@ pub(super) async fn run(app: &App, command: &StoreCommand) -> Result<(), Failure
 
 /// A failure of the storage.
 fn failed(error: &StorageError) -> Failure {
-    let message = match error {
-        StorageError::Failed(cause) => match cause.source() {
-            Some(source) => format!("{cause} ({source})"),
-            None => cause.to_string(),
-        },
-        other => other.to_string(),
-    };
+    let failure = place::failed(error);
     match SqlFailure::kind_of(error) {
-        Some(SqlFailureKind::Damaged) => {
-            Failure::new(Code::StoreDamaged, message).hint("`nuncio store verify` says all that is damaged")
+        Some(SqlFailureKind::Damaged) => failure.hint("`nuncio store verify` says all that is damaged"),
+        Some(SqlFailureKind::InUse) => {
+            failure.hint("list, log, export, verify and prune --dry-run need not have the file for themselves")
         }
-        Some(SqlFailureKind::InUse) => Failure::new(Code::Store, message)
-            .hint("list, log, export, verify and prune --dry-run need not have the file for themselves"),
-        Some(SqlFailureKind::Older) => Failure::new(Code::Store, message)
-            .hint("a server that is started on it brings it to this version, and so does `nuncio store import`"),
-        Some(SqlFailureKind::Missing) => Failure::new(Code::Store, message)
-            .hint("name the place that the server was given by --data or --database-url"),
-        Some(SqlFailureKind::Unreachable) => Failure::new(Code::Unreachable, message),
-        _ => Failure::new(Code::Store, message),
+        Some(SqlFailureKind::Older) => {
+            failure.hint("a server that is started on it brings it to this version, and so does `nuncio store import`")
+        }
+        Some(SqlFailureKind::Missing) => {
+            failure.hint("name the place that the server was given by --data or --database-url")
+        }
+        _ => failure,
     }
 }
 

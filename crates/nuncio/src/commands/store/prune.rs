@@ -25,12 +25,12 @@ pub(super) async fn run(app: &App, args: &PruneArgs) -> Result<(), Failure> {
     };
     let mut tasks = 0;
     if args.dry_run {
-        let store = args.place.place()?.open_to_read().await?;
+        let store = args.place.open_to_read().await?;
         tasks = store.prunable(what).await.map_err(|error| failed(&error))?;
     } else {
         // Nothing is made where nothing is.
-        drop(args.place.place()?.open_to_read().await?);
-        let store = args.place.place()?.open_to_write().await?;
+        drop(args.place.open_to_read().await?);
+        let store = args.place.open_to_write().await?;
         let mut more = true;
         while more {
             let piece = store.prune(what).await.map_err(|error| failed(&error))?;

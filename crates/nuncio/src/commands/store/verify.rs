@@ -12,7 +12,7 @@ use crate::{
 
 /// Checks all that is stored.
 pub(super) async fn run(app: &App, args: &VerifyArgs) -> Result<(), Failure> {
-    let store = args.place.place()?.open_to_read().await?;
+    let store = args.place.open_to_read().await?;
     let findings = store.check_rest().await.map_err(|error| failed(&error))?;
     let (mut found, mut tasks, mut events) = (findings.len(), 0, 0);
     findings.iter().try_for_each(|finding| show(app, finding))?;
