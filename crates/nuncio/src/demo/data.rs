@@ -1,5 +1,6 @@
 //! Where the demo agent keeps its tasks.
 
+use a2a_task_storage::Retention;
 use agent_sdk::{
     Agent, NatsBus, NatsOptions, PostgresBus, PostgresStorage, SqlFailure, SqlFailureKind, SqliteStorage,
     ports::StorageError,
@@ -12,13 +13,21 @@ use crate::{
 
 /// Has an agent keep its tasks in a place, and where replicas share that, hear there or from NATS what
 /// they write.
-pub(super) async fn keep(agent: Agent, place: Place, nats: Option<String>) -> Result<Agent, Failure> {
+pub(super) async fn keep(
+    agent: Agent,
+    place: Place,
+    nats: Option<String>,
+    retention: Retention,
+) -> Result<Agent, Failure> {
     match place {
         Place::Directory(directory) => {
             place::make(&directory)?;
-            Ok(agent.storage(SqliteStorage::open(place::file(&directory)).map_err(|error| refused(&error, "--data"))?))
+            let mut options = place::file(&directory);
+            options.retention = retention;
+            Ok(agent.storage(SqliteStorage::open(options).map_err(|error| refused(&error, "--data"))?))
         }
-        Place::Database(options) => {
+        Place::Database(mut options) => {
+            options.retention = retention;
             let agent = match nats {
                 Some(nats) => {
                     let bus = NatsBus::open(&NatsOptions::new(nats)).await;

@@ -2,6 +2,7 @@
 
 mod agent;
 mod data;
+mod limits;
 mod tour;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -35,6 +36,8 @@ pub(crate) struct DemoServerArgs {
     /// [env: A2ACLI_NATS_URL]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) nats_url: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: limits::LimitArgs,
 }
 
 impl std::fmt::Debug for DemoServerArgs {
@@ -50,13 +53,14 @@ pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
     };
     let webhooks = webhooks(arguments.listen).map_err(|error| cannot(&*error))?;
     let agent = agent::agent().server(options()).push(webhooks);
+    let limits = &arguments.limits;
     let agent = match Place::of(arguments.data.as_deref(), arguments.database_url.as_deref())? {
         Some(place) => {
             let nats = arguments.nats_url.clone().or_else(|| place::variable(place::NATS_URL));
-            data::keep(agent, place, nats).await?
+            data::keep(agent, place, nats, limits.retention()).await?
         }
         None if arguments.nats_url.is_some() => return Err(Failure::usage("--nats-url: needs --database-url")),
-        None => agent,
+        None => agent.storage(limits.in_memory()?),
     };
     listen(agent, arguments.listen, "--listen").await
 }

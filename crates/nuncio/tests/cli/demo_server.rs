@@ -1,9 +1,10 @@
 use std::{
     io::{BufRead as _, BufReader},
     process::Child,
+    time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Nuncio, Run};
 
@@ -40,9 +41,48 @@ fn listed(nuncio: &Nuncio) -> Vec<Value> {
 }
 
 #[test]
-fn a_bus_without_a_database_is_a_usage_error() {
-    let (code, message) = refused(&Nuncio::new(), &["--nats-url", "nats://h"], 2);
-    assert_eq!((code.as_str(), message.as_str()), ("A2ACLI_ERR_USAGE", "--nats-url: needs --database-url"));
+fn what_has_ended_is_kept_as_the_flags_say() {
+    let nuncio = Nuncio::new();
+    let server = Server::start(&nuncio, &[]);
+    for text in ["task one", "task two", "task three", "ask"] {
+        nuncio.run(&["send", "-a", &server.1, text]).exits(0);
+    }
+    drop(server);
+    let all = listed(&nuncio);
+    assert!(all.len() == 4 && all.iter().all(|task| task["log"] == json!(true)), "{all:?}");
+
+    // What is over is forgotten soon after the start.
+    let forgets = |limits: &[&str], wants: &dyn Fn(&[Value]) -> bool| {
+        let _server = Server::start(&nuncio, limits);
+        let until = Instant::now() + Duration::from_secs(60);
+        while !wants(&listed(&nuncio)) {
+            assert!(Instant::now() < until, "{limits:?}: {:?}", listed(&nuncio));
+        }
+    };
+    let ids = |tasks: &[Value]| tasks.iter().map(|task| task["id"].clone()).collect::<Vec<_>>();
+    forgets(&["--replay-window", "0s"], &|left| {
+        assert_eq!(ids(left), ids(&all));
+        left.iter().map(|task| task["log"] == json!(true)).eq([false, false, false, true])
+    });
+    forgets(&["--keep-ended", "1h", "--most-ended", "2"], &|left| ids(left) == ids(&all[1..]));
+    forgets(&["--keep-ended", "0s"], &|left| ids(left) == ids(&all[3..]));
+}
+
+#[test]
+fn limits_that_make_no_sense_are_usage_errors() {
+    let nuncio = Nuncio::new();
+    for (arguments, says) in [
+        (&["--data", "d", "--replay-window", "soon"][..], "--replay-window"),
+        (&["--data", "d", "--keep-ended=-1h"], "--keep-ended"),
+        (&["--data", "d", "--most-ended", "many"], "--most-ended"),
+        (&["--keep-ended", "1h"], "--keep-ended: needs --data or --database-url"),
+        (&["--most-ended", "1"], "--most-ended: needs --data or --database-url"),
+        (&["--nats-url", "nats://h"], "--nats-url: needs --database-url"),
+    ] {
+        let (code, message) = refused(&nuncio, arguments, 2);
+        assert!(code == "A2ACLI_ERR_USAGE" && message.contains(says), "{message}");
+    }
+    assert!(!nuncio.home.join("work/d").exists());
 }
 
 #[test]
