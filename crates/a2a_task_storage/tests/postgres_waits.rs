@@ -15,8 +15,8 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{Author, FleetStorage, ListQuery, StorageError, TaskStorage};
-use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage, SqlFailure, SqlFailureKind};
+use a2a_app_ports::{Author, FleetStorage, Lease, ListQuery, ReplicaId, StorageError, Taken, TaskStorage};
+use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage, SqlFailure, SqlFailureKind, StoreAdmin};
 use common::{LONG, REPLICA, chunk, create, created, id, scope};
 use futures::future::join_all;
 use postgres::{PASSWORD, Server};
@@ -331,4 +331,53 @@ async fn a_schema_is_waited_for_while_the_server_is_there() {
     proxy.set(All);
     admin.execute(UNLOCK, &[]).await.unwrap();
     at_last(async || PostgresStorage::open(options.clone()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_says_that_it_is_there_whatever_its_connections_wait_for() {
+    let server = Server::new();
+    let (_proxy, options) = Proxy::start(&server).await;
+    let (storage, _) = open(&options).await;
+    let (admin, locks) = (connect(&server).await, connect(&server).await);
+    locks.batch_execute(&format!("BEGIN; LOCK TABLE \"{}\".tasks", options.schema)).await.unwrap();
+    let (of, other) = (scope(), ReplicaId::from_u128(2));
+    // All connections that there are.
+    let work = async { futures::join!(append(&storage, 1), storage.take(&of, id(1), REPLICA)) };
+    let heartbeats = async {
+        wait_for_locks(&admin, 2).await;
+        for _ in 0..3 {
+            assert!(storage.renew(REPLICA, LONG).await.unwrap());
+            storage.join(other, LONG).await.unwrap();
+            storage.leave(other).await.unwrap();
+        }
+        wait_for_locks(&admin, 2).await;
+        locks.batch_execute("COMMIT").await.unwrap();
+    };
+    let ((appended, taken), ()) = timeout(OVER, async { futures::join!(work, heartbeats) }).await.unwrap();
+    assert_eq!(appended.unwrap(), 2);
+    assert_eq!(taken.unwrap(), Taken::By(Lease::first(REPLICA)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_looks_at_everything_takes_its_time_while_the_server_is_there() {
+    let server = Server::get();
+    let (proxy, mut options) = Proxy::start(&server).await;
+    drop(open(&options).await);
+    options.patience = Duration::from_secs(2);
+    options.connections = 1;
+    let storage = at_last(async || PostgresStorage::open_to_read(options.clone()).await).await;
+    let locks = connect(&server).await;
+    let lock = format!("BEGIN; LOCK TABLE \"{}\".scopes", options.schema);
+    locks.batch_execute(&lock).await.unwrap();
+    let mut check = storage.check_rest();
+    timeout(2 * options.patience, &mut check).await.expect_err("the table is locked");
+    locks.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(timeout(OVER, check).await.unwrap().unwrap(), []);
+    // The connection is for others again, who do not wait for so long.
+    locks.batch_execute(&lock).await.unwrap();
+    ends(storage.snapshot(&scope(), id(1)), SqlFailureKind::Unreachable).await;
+    let mut check = storage.check_rest();
+    timeout(2 * options.patience, &mut check).await.expect_err("the table is locked");
+    proxy.set(Nothing);
+    ends(check, SqlFailureKind::Unreachable).await;
 }

@@ -25,7 +25,7 @@ use self::{
 };
 use crate::{
     SqlFailure, SqlFailureKind,
-    sql::{Backend, Folds, Operation, SqlMetrics, SqlStorage, Tx},
+    sql::{Backend, Folds, Operation, Pace, SqlMetrics, SqlStorage, Tx},
 };
 pub use bus::PostgresBus;
 pub use options::PostgresOptions;
@@ -52,6 +52,8 @@ pub struct Postgres {
 struct Inner {
     target: Arc<Target>,
     pool: Pool,
+    /// For what must not wait for what the others are used for.
+    first: Pool,
     folds: Folds,
     options: PostgresOptions,
     is_read_only: bool,
@@ -82,6 +84,7 @@ impl SqlStorage<Postgres> {
         let target = Arc::new(Target::new(&options)?);
         let inner = Inner {
             pool: Pool::new(target.clone(), options.connections),
+            first: Pool::new(target.clone(), 1),
             target,
             folds: Folds::new(options.cache_bytes),
             options,
@@ -102,7 +105,7 @@ impl SqlStorage<Postgres> {
         SqlMetrics {
             writes: inner.writes.load(Relaxed),
             commits: inner.commits.load(Relaxed),
-            reconnects: inner.pool.lost.load(Relaxed),
+            reconnects: inner.pool.lost.load(Relaxed) + inner.first.lost.load(Relaxed),
         }
     }
 }
@@ -122,7 +125,10 @@ impl Backend for Postgres {
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
         let until = self.inner.target.until();
         loop {
-            let connection = self.inner.pool.get(until).await?;
+            let connection = self.inner.pool::<O>().get(until).await?;
+            if O::PACE == Pace::Long {
+                return self.inner.read_all(connection, &operation).await;
+            }
             let result = operation.run(&self.inner.tx(&connection)).await;
             match result {
                 Err(error) if is_lost(&error) && Instant::now() < until => {}
@@ -149,6 +155,10 @@ impl Inner {
         Tx::new(connection, &self.folds, self.options.retention)
     }
 
+    fn pool<O: Operation>(&self) -> &Pool {
+        if O::PACE == Pace::First { &self.first } else { &self.pool }
+    }
+
     /// Brings the schema to this version: for as long as that takes, while the server is there.
     async fn migrate(&self) -> Result<(), StorageError> {
         let connection = self.pool.get(self.target.until()).await?;
@@ -156,7 +166,17 @@ impl Inner {
             return Ok(());
         }
         let connection = connection.without_end().await?;
-        self.unless_gone(schema::migrate(&connection, &self.target)).await
+        self.unless_gone(schema::migrate(&connection, &self.target)).await?;
+        connection.with_end().await;
+        Ok(())
+    }
+
+    /// Reads for as long as that takes, while the server is there.
+    async fn read_all<O: Operation>(&self, connection: Borrowed<'_>, operation: &O) -> Result<O::Output, StorageError> {
+        let connection = connection.without_end().await?;
+        let output = self.unless_gone(operation.run(&self.tx(&connection))).await?;
+        connection.with_end().await;
+        Ok(output)
     }
 
     /// What comes of work, as long as the server is there.
@@ -169,10 +189,9 @@ impl Inner {
 
     /// Resolves when the server does not answer any more.
     async fn gone(&self) -> StorageError {
-        let asks = Pool::new(self.target.clone(), 1);
         loop {
             tokio::time::sleep(self.target.patience).await;
-            let asked = async { asks.get(self.target.until()).await?.batch("SELECT 1").await };
+            let asked = async { self.first.get(self.target.until()).await?.batch("SELECT 1").await };
             if let Err(error) = asked.await {
                 return error;
             }
@@ -184,7 +203,7 @@ impl Inner {
         let until = self.target.until();
         let (mut tries, mut lost) = (0, None);
         let result = loop {
-            let connection = match self.pool.get(until).await {
+            let connection = match self.pool::<O>().get(until).await {
                 Ok(connection) => connection,
                 Err(error) => break Err(error),
             };
@@ -250,7 +269,7 @@ impl Inner {
         until: Instant,
     ) -> Result<bool, StorageError> {
         loop {
-            let connection = self.pool.get(until).await?;
+            let connection = self.pool::<O>().get(until).await?;
             match operation.was_done(&self.tx(&connection), output).await {
                 Err(error) if is_lost(&error) && Instant::now() < until => {}
                 result => return result,

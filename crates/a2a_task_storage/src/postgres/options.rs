@@ -21,12 +21,14 @@ pub struct PostgresOptions {
     /// About how many bytes of memory the tasks take that are kept at hand for the next append, 64
     /// MiB by default.
     pub cache_bytes: usize,
-    /// The most connections to the database, 8 by default.
+    /// The most connections to the database, 8 by default, beside the one by which a replica says
+    /// that it is there.
     pub connections: usize,
     /// How long an operation may take, 10 seconds by default: waiting for a server that is not there
     /// or does not answer, for a connection, for locks. It fails then, as
-    /// [`PostgresStorage`](super::PostgresStorage) says. Only bringing the schema to this version takes
-    /// as long as it takes, while the server answers at all.
+    /// [`PostgresStorage`](super::PostgresStorage) says. Only bringing the schema to this version,
+    /// and what [`StoreAdmin`](crate::StoreAdmin) counts and checks, takes as long as it takes, while
+    /// the server answers at all.
     pub patience: Duration,
 }
 

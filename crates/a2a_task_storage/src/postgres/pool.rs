@@ -107,6 +107,12 @@ impl<'a> Borrowed<'a> {
         Ok(self)
     }
 
+    /// For others again, who do not have that long.
+    pub(super) async fn with_end(mut self) {
+        self.until = Some(self.pool.target.until());
+        self.set_busy(self.batch(&self.pool.target.end_statements()).await.is_err());
+    }
+
     /// Says whether it is in the middle of something.
     pub(super) fn set_busy(&self, busy: bool) {
         self.is_busy.store(busy, Relaxed);

@@ -93,15 +93,20 @@ impl Target {
     /// What a connection has to be told before it is used.
     pub(super) fn setup(&self) -> String {
         // Durability is promised, whatever the server is told by default; a replica that hangs must
-        // not hold rows for ever. A statement that is given up here ends there a little later, and not
-        // earlier: a commit that waits for standbys would be called done.
+        // not hold rows for ever.
         format!(
             "SET search_path TO {}; SET default_transaction_isolation TO 'read committed'; \
-             SET idle_in_transaction_session_timeout TO '20s'; SET statement_timeout TO {}; \
+             SET idle_in_transaction_session_timeout TO '20s'; {}; \
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             quoted(&self.schema),
-            self.patience.as_millis().saturating_add(1000).min(i32::MAX as u128),
+            self.end_statements()
         )
+    }
+
+    /// By what the server is told to end statements. One that is given up here ends there a little
+    /// later, and not earlier: a commit that waits for standbys would be called done.
+    pub(super) fn end_statements(&self) -> String {
+        format!("SET statement_timeout TO {}", self.patience.as_millis() + 1000)
     }
 
     /// Which database it is, without user and password.

@@ -8,7 +8,7 @@ use a2a_protocol_core::Timestamp;
 use super::{
     scopes,
     tasks::Stored,
-    transaction::{Connection, Operation, Tx},
+    transaction::{Connection, Operation, Pace, Tx},
     values::{Row, Value, count, time},
 };
 
@@ -22,6 +22,8 @@ pub(super) enum Presence {
 
 impl Operation for Presence {
     type Output = bool;
+
+    const PACE: Pace = Pace::First;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<bool, StorageError> {
         const JOIN: &str = "INSERT INTO replicas (id, expires) VALUES (?1, nuncio_now() + ?2) \
@@ -47,6 +49,14 @@ pub(super) async fn is_present<C: Connection>(tx: &Tx<'_, C>, replica: ReplicaId
     Ok(!tx.db.query(THERE, &[Value::Bytes(&id)]).await?.is_empty())
 }
 
+/// Whether the replica that asks has been heard of, which is not to be given up meanwhile. Its renewals
+/// do not wait for what it does.
+async fn is_member<C: Connection>(tx: &Tx<'_, C>, replica: ReplicaId) -> Result<bool, StorageError> {
+    const THERE: &str = "SELECT 1 FROM replicas WHERE id = ?1 AND expires > nuncio_now() /*pg FOR KEY SHARE*/";
+    let id = replica.as_u128().to_be_bytes();
+    Ok(!tx.db.query(THERE, &[Value::Bytes(&id)]).await?.is_empty())
+}
+
 /// Takes the lease of a task.
 pub(super) struct Take {
     scope: String,
@@ -65,7 +75,7 @@ impl Operation for Take {
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Taken, StorageError> {
         const TAKE: &str = "UPDATE tasks SET fence = ?2, holder = ?3, waits = 0 WHERE n = ?1";
-        if !is_present(tx, self.replica).await? {
+        if !is_member(tx, self.replica).await? {
             return Err(StorageError::Fenced);
         }
         let Some(stored) = Stored::find(tx, self.id, &self.scope).await? else { return Ok(Taken::Over) };

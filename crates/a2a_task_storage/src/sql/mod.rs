@@ -23,5 +23,7 @@ pub(crate) use folds::Folds;
 #[cfg(feature = "sqlite")]
 pub(crate) use names::key;
 pub use storage::{SqlMetrics, SqlStorage};
+#[cfg(feature = "postgres")]
+pub(crate) use transaction::Pace;
 pub(crate) use transaction::{Backend, Connection, Operation, Tx, lock};
 pub(crate) use values::{Cell, Row, Value};

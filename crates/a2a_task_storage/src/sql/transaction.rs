@@ -68,10 +68,25 @@ impl<'a, C: Connection> Tx<'a, C> {
     }
 }
 
+/// How long an operation may take, and for whom it may have to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// It is done soon, or not at all.
+    Usual,
+    /// So it is, and waits for no other operation.
+    First,
+    /// It looks at everything: it takes as long as that takes.
+    Long,
+}
+
 /// Something to do in a transaction. It may be run again where a transaction came to nothing.
 pub(crate) trait Operation: Send + Sync + 'static {
     /// What comes of it.
     type Output: Send + Sync + 'static;
+
+    /// How it shares the connections of a database with others.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a file has no connections to share"))]
+    const PACE: Pace = Pace::Usual;
 
     /// Does it. After an error the transaction is rolled back.
     fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> impl Future<Output = Result<Self::Output, StorageError>> + Send;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Checked, Finding, SqlFailure,
     sql::{
-        transaction::{Connection, Operation, Tx},
+        transaction::{Connection, Operation, Pace, Tx},
         values::{Row, count, nanos},
     },
 };
@@ -25,6 +25,8 @@ pub(super) struct CheckTasks {
 
 impl Operation for CheckTasks {
     type Output = Checked;
+
+    const PACE: Pace = Pace::Long;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Checked, StorageError> {
         const PLACES: &str = "SELECT n, id FROM tasks WHERE n > ?1 ORDER BY n LIMIT ?2";

@@ -6,7 +6,7 @@ use crate::{
     Prune,
     sql::{
         sweep::{EVENTS, Ended, TASKS, ended},
-        transaction::{Connection, Operation, Tx},
+        transaction::{Connection, Operation, Pace, Tx},
         values::{Value, count, time},
     },
 };
@@ -16,6 +16,8 @@ pub(super) struct HowMany(pub(super) Prune);
 
 impl Operation for HowMany {
     type Output = u64;
+
+    const PACE: Pace = Pace::Long;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<u64, StorageError> {
         const BEFORE: &str = "SELECT count(*) FROM tasks WHERE ended < ?1";

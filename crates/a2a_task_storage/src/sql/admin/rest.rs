@@ -8,7 +8,7 @@ use crate::{
     sql::{
         names, pushes, scopes,
         tasks::message,
-        transaction::{Connection, Operation, Tx},
+        transaction::{Connection, Operation, Pace, Tx},
         values::{Row, Value, count},
     },
 };
@@ -21,6 +21,8 @@ pub(super) struct CheckRest;
 
 impl Operation for CheckRest {
     type Output = Vec<Finding>;
+
+    const PACE: Pace = Pace::Long;
 
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageError> {
         let checks = [
