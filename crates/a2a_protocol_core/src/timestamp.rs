@@ -27,6 +27,9 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self { seconds: 0, nanos: 0 };
 
+    /// 0001-01-01T00:00:00Z
+    const MIN: Self = Self { seconds: FIRST_SECOND, nanos: 0 };
+
     /// 9999-12-31T23:59:59.999999999Z
     const MAX: Self = Self { seconds: LAST_SECOND, nanos: NANOS_A_SECOND - 1 };
 
@@ -67,6 +70,12 @@ impl Timestamp {
             .and_then(|seconds| seconds.checked_add(i64::from(nanos / NANOS_A_SECOND)))
             .and_then(|seconds| Self::from_parts(seconds, (nanos % NANOS_A_SECOND).cast_signed()))
             .unwrap_or(Self::MAX)
+    }
+
+    /// The time `duration` earlier, at least the beginning of year 1.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        Self::MIN.plus(self.since(Self::MIN).saturating_sub(duration))
     }
 
     /// How long after `earlier` this is; zero when it is not after.
@@ -360,5 +369,8 @@ mod tests {
         assert_eq!(epoch.since(before), Duration::from_millis(1500));
         assert_eq!(epoch.plus(Duration::MAX), Timestamp::MAX);
         assert_eq!(Timestamp::MAX.plus(Duration::from_nanos(1)), Timestamp::MAX);
+        assert_eq!(epoch.minus(Duration::from_millis(1500)), before);
+        assert_eq!(Timestamp::MAX.minus(Timestamp::MAX.since(epoch)), epoch);
+        assert_eq!(epoch.minus(Duration::MAX), Timestamp::MIN);
     }
 }
