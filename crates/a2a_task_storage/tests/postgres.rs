@@ -232,6 +232,21 @@ async fn errors_say_where_and_never_the_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_does_not_come_for_the_answer_keeps_nobody_waiting() {
+    let server = Server::get();
+    let mut options = options(&server);
+    (options.connections, options.patience) = (1, Duration::from_secs(5));
+    let storage = PostgresStorage::open(options).await.unwrap();
+    run_to_end(&storage, 1, 0).await;
+    let scope = scope();
+    let mut slow = storage.events(&scope, id(1), 0, 9);
+    assert!(futures::poll!(&mut slow).is_pending());
+    storage.snapshot(&scope, id(1)).await.unwrap();
+    run_to_end(&storage, 2, 0).await;
+    assert_eq!(slow.await.unwrap().unwrap().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_given_up_leaves_nothing_half_done() {
     let server = Server::get();
     let storage = open(&server).await;

@@ -118,28 +118,30 @@ impl Backend for Postgres {
             return Err(SqlFailure::new(SqlFailureKind::ReadOnly, message).into());
         }
         // On a task of its own, so that whoever stops waiting leaves nothing half done.
-        let done = tokio::spawn(async move { inner.write(&operation).await }).await;
-        done.unwrap_or_else(|_| Err(SqlFailure::new(SqlFailureKind::Other, "the storage has stopped").into()))
+        on_its_own(async move { inner.write(&operation).await }).await
     }
 
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Output, StorageError> {
-        let until = self.inner.target.until();
-        loop {
-            let connection = self.inner.pool::<O>().get(until).await?;
-            if O::PACE == Pace::Long {
-                return self.inner.read_all(connection, &operation).await;
-            }
-            let result = operation.run(&self.inner.tx(&connection)).await;
-            match result {
-                Err(error) if is_lost(&error) && Instant::now() < until => {}
-                result => return result,
-            }
+        let inner = self.inner.clone();
+        if O::PACE == Pace::Long {
+            let connection = inner.pool::<O>().get(inner.target.until()).await?;
+            return inner.read_all(connection, &operation).await;
         }
+        // On a task of its own, so that whoever does not come to look for the answer, such as a slow reader
+        // of a stream, does not keep the connection from the others.
+        on_its_own(async move { inner.read(&operation).await }).await
     }
 
     fn place(&self) -> String {
         self.inner.target.place()
     }
+}
+
+async fn on_its_own<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StorageError>> + Send + 'static,
+) -> Result<T, StorageError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|_| Err(SqlFailure::new(SqlFailureKind::Other, "the storage has stopped").into()))
 }
 
 /// How an attempt at a transaction ended.
@@ -194,6 +196,18 @@ impl Inner {
             let asked = async { self.first.get(self.target.until()).await?.batch("SELECT 1").await };
             if let Err(error) = asked.await {
                 return error;
+            }
+        }
+    }
+
+    async fn read<O: Operation>(&self, operation: &O) -> Result<O::Output, StorageError> {
+        let until = self.target.until();
+        loop {
+            let connection = self.pool::<O>().get(until).await?;
+            let result = operation.run(&self.tx(&connection)).await;
+            match result {
+                Err(error) if is_lost(&error) && Instant::now() < until => {}
+                result => return result,
             }
         }
     }
