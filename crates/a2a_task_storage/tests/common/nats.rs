@@ -41,6 +41,12 @@ impl Server {
         server
     }
 
+    /// Where it keeps what it has.
+    #[allow(dead_code, reason = "most tests drop it")]
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Where it is, with user and password.
     pub(crate) fn url(&self) -> String {
         format!("nats://nuncio:{}@127.0.0.1:{}", PASSWORD.replace(' ', "%20"), self.port)

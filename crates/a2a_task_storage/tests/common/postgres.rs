@@ -48,6 +48,16 @@ impl Server {
         server
     }
 
+    /// A server of its own for very many connections. It keeps nothing if the machine fails.
+    pub(crate) fn for_many() -> Self {
+        let server = Self::prepared();
+        server.set("max_connections = 1000\nfsync = off");
+        // To prove that one knows the password takes longer than most tests.
+        server.lets_in("host all all all trust");
+        server.start();
+        server
+    }
+
     /// A server of its own that takes connections over TLS only, with a certificate for `localhost`.
     pub(crate) fn with_tls() -> Self {
         let server = Self::prepared();
@@ -60,9 +70,8 @@ impl Server {
         if is_root() {
             run(Command::new("chown").arg("postgres:").args([data.join("server.crt"), data.join("server.key")]));
         }
-        std::fs::write(data.join("pg_hba.conf"), "hostssl all all all scram-sha-256\n").unwrap();
-        let mut settings = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf")).unwrap();
-        writeln!(settings, "ssl = on").unwrap();
+        server.lets_in("hostssl all all all scram-sha-256");
+        server.set("ssl = on");
         server.start();
         server
     }
@@ -88,6 +97,22 @@ impl Server {
         ]));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         Self { directory, port, running: Mutex::new(None) }
+    }
+
+    /// Adds lines to the settings of a server that has not started.
+    fn set(&self, lines: &str) {
+        let file = self.directory.path().join("data/postgresql.conf");
+        writeln!(std::fs::OpenOptions::new().append(true).open(file).unwrap(), "{lines}").unwrap();
+    }
+
+    /// Says who may connect, and how, to a server that has not started.
+    fn lets_in(&self, rule: &str) {
+        std::fs::write(self.directory.path().join("data/pg_hba.conf"), format!("{rule}\n")).unwrap();
+    }
+
+    /// Where it keeps what it has.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Where it is, with user and password.
@@ -140,12 +165,12 @@ impl Drop for Server {
 
 /// A program of PostgreSQL, run by a user who is not root: it refuses to be.
 fn program(name: &str) -> Command {
-    let path = binaries().join(name);
-    if !is_root() {
-        return Command::new(path);
-    }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT"]).arg(path);
+    command.arg("--pdeathsig=QUIT");
+    if is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]);
+    }
+    command.arg(binaries().join(name));
     command
 }
 

@@ -34,7 +34,7 @@ impl Gates {
         self.gate(name).subscribe().wait_for(wanted).await.unwrap();
     }
 
-    async fn pass(&self, name: &str) {
+    pub(crate) async fn pass(&self, name: &str) {
         let gate = self.gate(name);
         let _dropped = OnDrop(gate.clone());
         gate.send_modify(|gate| gate.entered = true);

@@ -19,13 +19,20 @@ use futures::StreamExt;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::agent::{Gates, agent};
+use crate::{
+    agent::{Gates, agent},
+    replicas::Replicas,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Binding {
     InProcess,
     /// In process, with tasks in a file.
     Sqlite,
+    /// In process, to any one of three replicas on one database, which wake each other by it.
+    Postgres,
+    /// The same, but they wake each other by NATS.
+    Nats,
     JsonRpc,
     HttpJson,
     Grpc,
@@ -37,14 +44,23 @@ pub(crate) enum Binding {
 impl Binding {
     fn name(self) -> &'static str {
         match self {
-            Self::InProcess | Self::Sqlite | Self::JsonRpc | Self::JsonRpcV03 => "JSONRPC",
             Self::HttpJson | Self::HttpJsonV03 => "HTTP+JSON",
             Self::Grpc | Self::GrpcV03 => "GRPC",
+            _ => "JSONRPC",
         }
     }
 
     fn version(self) -> &'static str {
         if self.is_v03() { "0.3" } else { "1.0" }
+    }
+
+    fn is_in_process(self) -> bool {
+        matches!(self, Self::InProcess | Self::Sqlite | Self::Postgres | Self::Nats)
+    }
+
+    /// Whether the agent is several replicas.
+    pub(crate) fn has_replicas(self) -> bool {
+        matches!(self, Self::Postgres | Self::Nats)
     }
 
     pub(crate) fn is_v03(self) -> bool {
@@ -68,7 +84,7 @@ impl Binding {
 
     /// Whether the agent may have methods of its own.
     pub(crate) fn has_own_methods(self) -> bool {
-        matches!(self, Self::InProcess | Self::Sqlite | Self::JsonRpc | Self::JsonRpcV03)
+        self.is_in_process() || matches!(self, Self::JsonRpc | Self::JsonRpcV03)
     }
 
     /// Whether the public card is the answer where there is no extended one: no other operation of
@@ -133,6 +149,10 @@ impl AgentService for InProcess {
     }
 }
 
+pub(crate) fn in_process(agent: Agent) -> Arc<dyn AgentService> {
+    agent.in_process(agent_sdk::host(tokio::runtime::Handle::current())).unwrap().0
+}
+
 impl World {
     pub(crate) async fn new(binding: Binding) -> Self {
         Self::with(binding, |agent| agent).await
@@ -142,13 +162,15 @@ impl World {
         let gates = Gates::default();
         let mut agent = change(agent(&gates));
         let ids = AtomicU32::new(0);
-        if matches!(binding, Binding::InProcess | Binding::Sqlite) {
+        if binding.is_in_process() {
             let directory = (binding == Binding::Sqlite).then(|| tempfile::tempdir().unwrap());
             if let Some(directory) = &directory {
                 agent = agent.storage(SqliteStorage::open(directory.path().join("tasks.db")).unwrap());
             }
-            let host = agent_sdk::host(tokio::runtime::Handle::current());
-            let (service, _) = agent.in_process(host).unwrap();
+            let service = match binding.has_replicas() {
+                true => Arc::new(Replicas::of(&agent, binding).await),
+                false => in_process(agent),
+            };
             return Self { binding, gates, service, server: None, client: None, ids, _directory: directory };
         }
         let serving = agent.bind("127.0.0.1:0").await.unwrap();

@@ -14,7 +14,9 @@ mod once;
 mod panics;
 mod push;
 mod refusals;
+mod replicas;
 mod send;
+mod servers;
 mod signatures;
 mod streams;
 mod tenants;
@@ -31,6 +33,8 @@ macro_rules! over_all_bindings {
     (@each $condition:tt $scenarios:tt) => {
         mod in_process { $crate::over_all_bindings!(@tests InProcess $condition $scenarios); }
         mod sqlite { $crate::over_all_bindings!(@tests Sqlite $condition $scenarios); }
+        mod postgres { $crate::over_all_bindings!(@tests Postgres $condition $scenarios); }
+        mod nats { $crate::over_all_bindings!(@tests Nats $condition $scenarios); }
         mod json_rpc { $crate::over_all_bindings!(@tests JsonRpc $condition $scenarios); }
         mod http_json { $crate::over_all_bindings!(@tests HttpJson $condition $scenarios); }
         mod grpc { $crate::over_all_bindings!(@tests Grpc $condition $scenarios); }
