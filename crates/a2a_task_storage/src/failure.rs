@@ -24,7 +24,8 @@ pub enum SqlFailureKind {
     Damaged,
     /// The server does not answer.
     Unreachable,
-    /// The connection was lost while something was being stored: whether it is, is not known.
+    /// The connection was lost, or the server broke down, while something was being stored: whether it
+    /// is, is not known.
     Unknown,
     /// Two transactions stood in each other's way; either may be tried again.
     Again,

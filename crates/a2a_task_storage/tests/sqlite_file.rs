@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod common;
+#[path = "common/small_disk.rs"]
+mod small_disk;
 
 use std::{
     io::{BufRead, BufReader},
@@ -17,10 +19,11 @@ use a2a_app_ports::{
 use a2a_protocol_core::TaskState;
 use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqliteOptions, SqliteStorage};
 use common::{
-    LONG, REPLICA, admin::verify, at, chunk, create, create_claimed, created, fold, id, migration, push, retention,
-    run_to_end, scope, status,
+    LONG, REPLICA, admin::verify, at, chunk, create, create_claimed, created, fold, id, migration, noise, push,
+    retention, run_to_end, scope, status,
 };
 use futures::{executor::block_on, future::join_all};
+use small_disk::SmallDisk;
 
 fn open(path: &Path) -> SqliteStorage {
     SqliteStorage::open(SqliteOptions::new(path)).unwrap()
@@ -285,7 +288,7 @@ fn damage_is_an_error_of_the_request_that_meets_it() {
 }
 
 #[test]
-fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
+fn a_full_file_fails_what_does_not_fit_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");
     let mut options = SqliteOptions::new(&path);
@@ -322,9 +325,49 @@ fn a_full_disk_fails_what_does_not_fit_and_nothing_else() {
         block_on(storage.append(&scope(), id(1), revision + 1, vec![chunk(3, &text, true)], Author::Caller)).unwrap(),
         revision + 2
     );
+    assert_eq!(block_on(verify(&storage)), []);
+}
+
+#[test]
+fn on_a_full_disk_what_is_there_is_read_and_with_more_room_all_goes_on() {
+    let Some(disk) = SmallDisk::new(16, 10 << 20) else { return };
+    let path = disk.path().join("tasks.db");
+    let storage = open(&path);
+    let fill = async |task: u64| {
+        let mut log = vec![created(0)];
+        create(&storage, &scope(), id(task), log.clone()).await.unwrap();
+        for revision in 1..1000 {
+            let chunk = chunk(revision, &noise(task << 32 | revision, 50_000), revision > 1);
+            let appended = storage.append(&scope(), id(task), revision, vec![chunk.clone()], Author::Caller).await;
+            if appended.is_err() {
+                assert_fails(appended, SqlFailureKind::Full, &["tasks.db", "Free some space"]);
+                return log;
+            }
+            log.push(chunk);
+        }
+        panic!("it never gets full")
+    };
+    let (one, two) = block_on(async { futures::join!(fill(1), fill(2)) });
+    let logs = [(1, one), (2, two)];
+    for (task, log) in &logs {
+        let found = block_on(storage.events(&scope(), id(*task), 0, 1000)).unwrap().unwrap();
+        assert!(found == *log, "what was refused is not there, and all else is");
+        let snapshot = block_on(storage.snapshot(&scope(), id(*task))).unwrap().unwrap();
+        assert!(*snapshot.task == fold(id(*task), log));
+    }
+    disk.make_room();
+    for (task, log) in &logs {
+        let more = vec![chunk(9, &noise(*task, 50_000), true)];
+        block_on(storage.append(&scope(), id(*task), log.len() as u64, more, Author::Caller)).unwrap();
+    }
+    assert_eq!(block_on(verify(&storage)), []);
     drop(storage);
-    let db = rusqlite::Connection::open(&path).unwrap();
-    assert_eq!(db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+    let storage = open(&path);
+    for (task, log) in logs {
+        let found = block_on(storage.events(&scope(), id(task), 0, 1000)).unwrap().unwrap();
+        assert!(found.starts_with(&log) && found.len() == log.len() + 1);
+    }
+    assert_eq!(block_on(verify(&storage)), []);
 }
 
 /// Run in a process of its own, which has to be no more than an ordinary user.

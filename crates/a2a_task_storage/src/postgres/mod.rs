@@ -263,7 +263,7 @@ impl Inner {
                     tx.into_kept().into_iter().for_each(|(id, fold)| self.folds.put(id, fold));
                     Attempt::Done(output)
                 }
-                Err(error) if is_lost(&error) => Attempt::Unknown(output, error),
+                Err(error) if is_lost(&error) || is_unknown(&error) => Attempt::Unknown(output, error),
                 Err(error) => Attempt::Failed(error),
             },
             Err(error) => {
@@ -290,6 +290,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn is_unknown(error: &StorageError) -> bool {
+    SqlFailure::kind_of(error) == Some(SqlFailureKind::Unknown)
 }
 
 fn unknown(error: &StorageError) -> StorageError {

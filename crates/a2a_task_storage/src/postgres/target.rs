@@ -10,7 +10,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use tokio::time::Instant;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::{
+    config::{Host, SslMode},
+    error::{DbError, Severity},
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::PostgresOptions;
@@ -269,6 +272,9 @@ pub(super) fn failure(place: &str, error: tokio_postgres::Error) -> StorageError
         Some("28P01" | "28000") => (SqlFailureKind::Other, "check user and password"),
         Some(_) => (SqlFailureKind::Other, "see the log of the server"),
     };
+    // The server stops, and may find at its next start that what it was told to commit is.
+    let stops = error.as_db_error().and_then(DbError::parsed_severity) == Some(Severity::Panic);
+    let kind = if stops { SqlFailureKind::Unknown } else { kind };
     SqlFailure::new(kind, format!("{place}: {}; {advice}", text(&error))).because(error).into()
 }
 

@@ -49,6 +49,16 @@ pub(crate) fn chunk(millis: u64, text: &str, append: bool) -> Event {
     Event { time: at(millis), kind: EventKind::Artifact { artifact, append, last_chunk: false } }
 }
 
+/// Text that cannot be made smaller.
+pub(crate) fn noise(seed: u64, length: usize) -> String {
+    let numbers = std::iter::successors(Some(seed), |state| Some(state.wrapping_add(0x9e37_79b9_7f4a_7c15)));
+    let hashes = numbers.map(|number| (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9));
+    hashes
+        .take(length / 16)
+        .map(|hash| format!("{:016x}", (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb)))
+        .collect()
+}
+
 pub(crate) fn push(name: &str) -> PushConfigRow {
     let mut config = TaskPushNotificationConfig::default();
     config.id = Some(name.to_owned());

@@ -19,6 +19,7 @@ pub(crate) const PASSWORD: &str = "correct horse";
 /// A running server. It is stopped, and its data gone, when the last test that uses it has dropped it.
 pub(crate) struct Server {
     directory: TempDir,
+    data: PathBuf,
     port: u16,
     running: Mutex<Option<Running>>,
 }
@@ -58,10 +59,18 @@ impl Server {
         server
     }
 
+    /// A server of its own with its tables in this directory, which anybody may write to, and its write-ahead
+    /// log there too or not.
+    pub(crate) fn with_tables_at(directory: &Path, with_log: bool) -> Self {
+        let server = Self::prepared_at(Some(directory), with_log);
+        server.start();
+        server
+    }
+
     /// A server of its own that takes connections over TLS only, with a certificate for `localhost`.
     pub(crate) fn with_tls() -> Self {
         let server = Self::prepared();
-        let data = server.directory.path().join("data");
+        let data = &server.data;
         let mut openssl = Command::new("openssl");
         openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
         openssl.args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"]);
@@ -78,17 +87,26 @@ impl Server {
 
     /// The certificate of the server, which it has signed itself.
     pub(crate) fn certificate(&self) -> PathBuf {
-        self.directory.path().join("data/server.crt")
+        self.data.join("server.crt")
     }
 
     fn prepared() -> Self {
+        Self::prepared_at(None, true)
+    }
+
+    fn prepared_at(tables: Option<&Path>, with_log: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let data = tables.unwrap_or(directory.path()).join("data");
         if is_root() {
             run(Command::new("chown").arg("postgres:").arg(directory.path()));
         }
         let password = directory.path().join("password");
         writeln!(std::fs::File::create(&password).unwrap(), "{PASSWORD}").unwrap();
-        run(program("initdb").arg("-D").arg(directory.path().join("data")).arg("--pwfile").arg(&password).args([
+        let mut initdb = program("initdb");
+        if !with_log {
+            initdb.arg("--waldir").arg(directory.path().join("wal"));
+        }
+        run(initdb.arg("-D").arg(&data).arg("--pwfile").arg(&password).args([
             "--auth=scram-sha-256",
             "--username=nuncio",
             "--no-sync",
@@ -96,18 +114,18 @@ impl Server {
             "--locale=C.UTF-8",
         ]));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { directory, port, running: Mutex::new(None) }
+        Self { directory, data, port, running: Mutex::new(None) }
     }
 
     /// Adds lines to the settings of a server that has not started.
     fn set(&self, lines: &str) {
-        let file = self.directory.path().join("data/postgresql.conf");
+        let file = self.data.join("postgresql.conf");
         writeln!(std::fs::OpenOptions::new().append(true).open(file).unwrap(), "{lines}").unwrap();
     }
 
     /// Says who may connect, and how, to a server that has not started.
     fn lets_in(&self, rule: &str) {
-        std::fs::write(self.directory.path().join("data/pg_hba.conf"), format!("{rule}\n")).unwrap();
+        std::fs::write(self.data.join("pg_hba.conf"), format!("{rule}\n")).unwrap();
     }
 
     /// Where it keeps what it has.
@@ -126,7 +144,7 @@ impl Server {
 
     pub(crate) fn start(&self) {
         let mut command = program("postgres");
-        command.arg("-D").arg(self.directory.path().join("data")).args(["-p", &self.port.to_string()]);
+        command.arg("-D").arg(&self.data).args(["-p", &self.port.to_string()]);
         command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let (tell, process) = mpsc::channel();
@@ -152,7 +170,8 @@ impl Server {
     pub(crate) fn stop(&self) {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Running { process, waits }) = running else { return };
-        run(Command::new("kill").args(["-QUIT", &process.to_string()]));
+        // It may have stopped by itself.
+        let _ = Command::new("kill").args(["-QUIT", &process.to_string()]).output();
         waits.join().unwrap();
     }
 }
