@@ -283,7 +283,9 @@ fn damage_is_an_error_of_the_request_that_meets_it() {
     assert_fails(block_on(storage.events(&scope(), id(1), 0, 9)), SqlFailureKind::Damaged, &says);
     let more = block_on(storage.append(&scope(), id(1), 3, vec![chunk(3, "x", true)], Author::Caller));
     assert_fails(more, SqlFailureKind::Damaged, &says);
-    assert!(block_on(storage.snapshot(&scope(), id(2))).unwrap().is_some());
+    let whole = block_on(storage.snapshot(&scope(), id(2))).unwrap().unwrap();
+    let page = block_on(storage.list(&scope(), &ListQuery { limit: 9, ..ListQuery::default() })).unwrap();
+    assert_eq!((page.tasks, page.total), (vec![whole.task], 2));
     assert_eq!(block_on(storage.append(&scope(), id(2), 3, vec![chunk(3, "x", true)], Author::Caller)).unwrap(), 4);
 }
 

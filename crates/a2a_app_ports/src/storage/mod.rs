@@ -65,6 +65,8 @@ pub struct ListQuery {
     pub after: Option<Position>,
     /// At most this many.
     pub limit: usize,
+    /// Nobody looks at their artifacts: they may be left out, where that takes less than to have them.
+    pub without_artifacts: bool,
 }
 
 /// A page of a list: newest status first, then the greater id.

@@ -17,6 +17,7 @@ impl Shared {
             status_after: request.status_timestamp_after,
             after: None,
             limit: usize::try_from(page_size).unwrap_or_default(),
+            without_artifacts: request.include_artifacts != Some(true),
         };
         let key = self.page_key().await?;
         let texts =
@@ -26,9 +27,8 @@ impl Shared {
             query.after = Some(place.and_then(|place| read(&place)).ok_or_else(foreign_token)?);
         }
         let page = self.storage.list(&scope, &query).await.map_err(failed)?;
-        let artifacts = request.include_artifacts == Some(true);
         let mut response = ListTasksResponse::default();
-        response.tasks = page.tasks.into_iter().map(|task| shown(task, artifacts, request.history_length)).collect();
+        response.tasks = page.tasks.into_iter().map(|task| shown(task, &request)).collect();
         let list = sealed_for(&scope, &query, &texts);
         response.next_page_token = page.next.map(|next| tokens::seal(&key, &list, &write(next))).unwrap_or_default();
         response.page_size = page_size;
@@ -54,11 +54,11 @@ pub(super) fn foreign_token() -> Error {
 }
 
 /// A listed task: without artifacts unless asked for, and with as much history as asked for.
-fn shown(mut task: Arc<Task>, artifacts: bool, history: Option<i32>) -> Arc<Task> {
-    if !artifacts && !task.artifacts.is_empty() {
+fn shown(mut task: Arc<Task>, request: &ListTasksRequest) -> Arc<Task> {
+    if request.include_artifacts != Some(true) && !task.artifacts.is_empty() {
         Arc::make_mut(&mut task).artifacts = Vec::new();
     }
-    super::with_history(task, history)
+    super::with_history(task, request.history_length)
 }
 
 /// What page tokens of this list are good for.

@@ -3,10 +3,12 @@
 use std::{
     collections::HashMap,
     error::Error,
+    pin::pin,
     sync::{Arc, Mutex},
 };
 
 use a2a_app_ports::StorageError;
+use futures::TryStreamExt;
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_postgres::{
     Client, Statement,
@@ -75,16 +77,21 @@ fn dialect(sql: &str) -> String {
 impl Connection for PgConnection {
     const STRIPES: u64 = 16;
 
-    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+    async fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(Row) -> Result<(), StorageError> + Send,
+    ) -> Result<(), StorageError> {
+        let failed = |error| failure(&self.place, error);
         let statement = self.prepared(sql).await?;
-        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-        let rows = self.client.query(&statement, &values).await.map_err(|error| failure(&self.place, error))?;
-        rows.iter()
-            .map(|row| {
-                let cells = (0..row.len()).map(|column| row.try_get::<_, Cell>(column));
-                cells.collect::<Result<_, _>>().map(Row).map_err(SqlFailure::damaged)
-            })
-            .collect()
+        let values = values.iter().map(|value| value as &(dyn ToSql + Sync));
+        let mut rows = pin!(self.client.query_raw(&statement, values).await.map_err(failed)?);
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            let cells = (0..row.len()).map(|column| row.try_get::<_, Cell>(column));
+            take(Row(cells.collect::<Result<_, _>>().map_err(SqlFailure::damaged)?))?;
+        }
+        Ok(())
     }
 
     async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {

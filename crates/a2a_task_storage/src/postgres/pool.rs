@@ -136,8 +136,13 @@ impl<'a> Borrowed<'a> {
 impl Connection for Borrowed<'_> {
     const STRIPES: u64 = PgConnection::STRIPES;
 
-    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
-        self.in_time(self.connection.query(sql, values)).await
+    async fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        take: impl FnMut(Row) -> Result<(), StorageError> + Send,
+    ) -> Result<(), StorageError> {
+        self.in_time(self.connection.each(sql, values, take)).await
     }
 
     async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{ListQuery, Position, Scope, StorageError, TaskId, TaskPage};
+use a2a_app_ports::{ListQuery, Position, Revision, Scope, StorageError, TaskPage};
 
 use super::{
     counts, names, scopes,
@@ -10,6 +10,7 @@ use super::{
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count, time},
 };
+use crate::SqlFailure;
 
 /// The tasks of a scope that a filter leaves, between a time and a place, newest first, each with its
 /// newest snapshot and the events after it.
@@ -82,9 +83,10 @@ impl List {
         self.query.status_after.map_or(Value::Int(i64::MIN), time)
     }
 
-    async fn page<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(Vec<Row>, usize), StorageError> {
+    async fn page<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<TaskPage, StorageError> {
+        let mut page = Page { query: &self.query, found: TaskPage::default(), seen: 0, last: None, open: None };
         if self.query.limit == 0 {
-            return Ok((Vec::new(), 0));
+            return Ok(page.found);
         }
         // One more tells whether there are more. It is compared with a place, not with an id of 16
         // bytes: where there is no place, with one behind all others.
@@ -96,7 +98,9 @@ impl List {
         let (statement, filter) = self.filter();
         let mut values = vec![Value::Text(&self.scope), self.earliest(), upto, Value::Bytes(&id), count(limit)];
         values.extend(filter);
-        Ok((tx.db.query(PAGE[statement], &values).await?, limit))
+        tx.db.each(PAGE[statement], &values, |row| page.add(&row)).await?;
+        page.close();
+        Ok(page.found)
     }
 
     async fn total<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<u64, StorageError> {
@@ -117,22 +121,59 @@ impl Operation for List {
         if self.query.state.as_ref().is_some_and(|state| !state.is_known()) {
             return Ok(TaskPage::default());
         }
-        let ((rows, limit), total) = futures::try_join!(self.page(tx), self.total(tx))?;
-        let mut page = TaskPage { tasks: Vec::new(), next: None, total };
-        let mut last = None;
-        for rows in rows.chunk_by(|one, next| one.0.get(1) == next.0.get(1)) {
-            let Some(row) = rows.first() else { continue };
-            if page.tasks.len() + 1 == limit {
-                page.next = last;
-                break;
-            }
-            let id: TaskId = row.task_id(1)?;
-            let mut folding = Folding::new(id, row.number(3)?);
-            let bodies = rows.iter().filter(|row| !row.is_null(5));
-            bodies.into_iter().try_for_each(|row| folding.add(row.number(4)?, row, 5))?;
-            page.tasks.push(Arc::new(folding.task(row.number(2)?)?));
-            last = Some(Position { time: row.time(0)?, id });
+        let (page, total) = futures::try_join!(self.page(tx), self.total(tx))?;
+        Ok(TaskPage { total, ..page })
+    }
+}
+
+/// A page that is made of its rows as they come, so that of all that is not shown it holds one task's.
+struct Page<'a> {
+    query: &'a ListQuery,
+    found: TaskPage,
+    /// How many tasks have come, and where the last of them is.
+    seen: usize,
+    last: Option<Position>,
+    /// The last of them, as far as it has come, and its revision.
+    open: Option<(Result<Folding, StorageError>, Revision)>,
+}
+
+impl Page<'_> {
+    fn add(&mut self, row: &Row) -> Result<(), StorageError> {
+        if self.found.next.is_some() {
+            return Ok(());
         }
-        Ok(page)
+        let id = row.task_id(1)?;
+        if self.last.is_none_or(|last| last.id != id) {
+            self.close();
+            if self.seen == self.query.limit {
+                self.found.next = self.last;
+                return Ok(());
+            }
+            self.seen += 1;
+            self.last = Some(Position { time: row.time(0)?, id });
+            self.open = Some((Ok(Folding::new(id, row.number(3)?)), row.number(2)?));
+        }
+        if let Some((folding, _)) = &mut self.open
+            && let Ok(folded) = folding
+            && !row.is_null(5)
+            && let Err(error) = row.number(4).and_then(|seq| folded.add(seq, row, 5))
+        {
+            *folding = Err(error);
+        }
+        Ok(())
+    }
+
+    /// No more comes of the last task. One that is damaged is left out: it is not to cost the others.
+    fn close(&mut self) {
+        let Some((folding, revision)) = self.open.take() else { return };
+        match folding.and_then(|folding| folding.task(revision)) {
+            Ok(mut task) => {
+                if self.query.without_artifacts {
+                    task.artifacts = Vec::new();
+                }
+                self.found.tasks.push(Arc::new(task));
+            }
+            Err(error) => tracing::error!(error = SqlFailure::text_of(&error), "a task is left out of a list"),
+        }
     }
 }

@@ -23,12 +23,30 @@ pub(crate) trait Connection: Send + Sync {
     /// finding, or one that says `ok`.
     const CHECK: Option<&'static str> = None;
 
-    /// Runs a statement that gives rows.
+    /// Runs a statement that gives rows, and hands each over as it comes.
+    fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        take: impl FnMut(Row) -> Result<(), StorageError> + Send,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// Runs a statement that gives rows, of which there is room for all at once.
     fn query(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
-    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + Send {
+        async move {
+            let mut rows = Vec::new();
+            self.each(sql, values, |row| {
+                rows.push(row);
+                Ok(())
+            })
+            .await?;
+            Ok(rows)
+        }
+    }
 
     /// Runs a statement; how many rows it has changed.
     fn execute(

@@ -86,18 +86,25 @@ impl Connection for SqliteConnection {
 
     const CHECK: Option<&'static str> = Some("PRAGMA integrity_check");
 
-    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, StorageError> {
+    async fn each(
+        &self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        mut take: impl FnMut(Row) -> Result<(), StorageError> + Send,
+    ) -> Result<(), StorageError> {
         self.with(|db| {
             let mut statement = db.prepare_cached(sql)?;
             bind(&mut statement, values)?;
             let columns = statement.column_count();
-            let (mut found, mut rows) = (Vec::new(), statement.raw_query());
+            let mut rows = statement.raw_query();
             while let Some(row) = rows.next()? {
                 let cells = (0..columns).map(|column| row.get_ref(column).map(cell));
-                found.push(Row(cells.collect::<Result<_, _>>()?));
+                if let Err(error) = take(Row(cells.collect::<Result<_, _>>()?)) {
+                    return Ok(Err(error));
+                }
             }
-            Ok(found)
-        })
+            Ok(Ok(()))
+        })?
     }
 
     async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
