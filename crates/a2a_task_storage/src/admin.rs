@@ -97,6 +97,25 @@ pub struct Finding {
     pub what: String,
 }
 
+/// A piece of what is stored.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Piece<T, P> {
+    /// What was found there, in the order of their places.
+    pub found: Vec<T>,
+    /// What cannot be read, and is passed over.
+    pub damaged: Vec<Finding>,
+    /// The place after which the next piece begins, unless this is the last.
+    pub next: Option<P>,
+}
+
+/// The place of a claim, in an order of the storage's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClaimPlace {
+    pub(crate) scope: i64,
+    pub(crate) message_id: String,
+}
+
 /// A piece of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -115,13 +134,14 @@ pub struct Checked {
 /// for operators and never for peers.
 ///
 /// What it reads of one task is of one moment, also while a server uses the storage. Damage comes as
-/// an error of kind [`Damaged`](crate::SqlFailureKind::Damaged), but from the checks as findings.
+/// an error of kind [`Damaged`](crate::SqlFailureKind::Damaged) where one thing was asked for, else as
+/// findings.
 pub trait StoreAdmin: Send + Sync {
     /// At most `limit` tasks whose place comes after this one, in the order of their places.
     ///
     /// # Errors
     /// Only `Failed`.
-    fn tasks(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredTask>, StorageError>>;
+    fn tasks(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Piece<StoredTask, u64>, StorageError>>;
 
     /// All that is stored of a task; `None` when there is none of this id.
     ///
@@ -129,15 +149,15 @@ pub trait StoreAdmin: Send + Sync {
     /// Only `Failed`; where the log has a gap, too.
     fn record(&self, id: TaskId) -> BoxFuture<'_, Result<Option<TaskRecord>, StorageError>>;
 
-    /// At most `limit` claims after this one, in an order of the storage's own.
+    /// At most `limit` claims after this place.
     ///
     /// # Errors
     /// Only `Failed`.
     fn claims<'a>(
         &'a self,
-        after: Option<&'a ClaimRecord>,
+        after: Option<&'a ClaimPlace>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<ClaimRecord>, StorageError>>;
+    ) -> BoxFuture<'a, Result<Piece<ClaimRecord, ClaimPlace>, StorageError>>;
 
     /// Stores all of a task, at once; `false`, and nothing is stored, when its id is taken. What some
     /// replica ran elsewhere is orphaned here: an engine takes it over.

@@ -25,7 +25,7 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 mod wakes;
 
-pub use admin::{Checked, ClaimRecord, Finding, History, Prune, StoreAdmin, StoredTask, TaskRecord};
+pub use admin::{Checked, ClaimPlace, ClaimRecord, Finding, History, Piece, Prune, StoreAdmin, StoredTask, TaskRecord};
 pub use failure::{SqlFailure, SqlFailureKind};
 #[cfg(feature = "nats")]
 pub use nats::{NatsBus, NatsOptions};

@@ -12,7 +12,7 @@ use a2a_task_storage::{
 };
 use common::{
     admin::{all, export, fill, import, verify},
-    at, id, push, run_to_end, scope,
+    at, damage, id, push, run_to_end, scope,
 };
 use futures::executor::block_on;
 
@@ -148,7 +148,7 @@ fn damage_is_found_and_said_by_task() {
         ),
         ("UPDATE claims SET place = 61 WHERE message_id = 'said'", Some(2), "\"said\" is used by event 61, of 60"),
         ("UPDATE claims SET place = 1 WHERE message_id = 'answered'", Some(9), "\"answered\" is used, and answered"),
-        ("UPDATE claims SET digest = x'00'", None, "the claims cannot be checked"),
+        ("UPDATE claims SET digest = x'00'", Some(2), "the claim of \"message\": the stored data is damaged"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tasks.db");
@@ -158,6 +158,17 @@ fn damage_is_found_and_said_by_task() {
         let found = findings.iter().any(|finding| finding.task == number.map(id) && finding.what.contains(says));
         assert!(found, "{sql}: no {says:?} in {findings:#?}");
     }
+}
+
+#[test]
+fn damage_costs_only_what_is_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    block_on(damage::fill(&open(&path)));
+    rusqlite::Connection::open(&path).unwrap().execute_batch(damage::DAMAGE).unwrap();
+    let mut options = SqliteOptions::new(&path);
+    options.retention.keep_ended_for = Some(std::time::Duration::ZERO);
+    block_on(damage::costs_only_itself(&SqliteStorage::open(options).unwrap()));
 }
 
 #[test]
@@ -195,7 +206,7 @@ fn a_file_is_read_while_it_is_used_and_written_by_one_only() {
         let reader = open_to_read(&path);
         assert_eq!(export(&reader).await, export(&storage).await);
         run_to_end(&storage, 6, 70_000).await;
-        assert_eq!(reader.tasks(0, 99).await.unwrap().len(), 6, "what is stored meanwhile is seen");
+        assert_eq!(reader.tasks(0, 99).await.unwrap().found.len(), 6, "what is stored meanwhile is seen");
         assert_eq!(verify(&reader).await, []);
         assert_eq!(kind(reader.prune(Prune::Keep(0)).await.unwrap_err()), Some(SqlFailureKind::ReadOnly));
         let again = SqliteStorage::open(SqliteOptions::new(&path)).unwrap_err();
@@ -229,10 +240,10 @@ fn only_what_has_ended_is_pruned_the_longest_ended_first() {
         assert_eq!(prune(Prune::EndedBefore(at(10))).await, 0, "before is not at");
         assert_eq!(prune(Prune::EndedBefore(at(11))).await, 2);
         assert_eq!(prune(Prune::Keep(100)).await, 100);
-        let left: Vec<_> = storage.tasks(0, 999).await.unwrap().into_iter().map(|task| task.id).collect();
+        let left: Vec<_> = storage.tasks(0, 999).await.unwrap().found.into_iter().map(|task| task.id).collect();
         let expected = [2, 3, 4, 5].into_iter().chain(111..210).map(id);
         assert_eq!(left, expected.collect::<Vec<_>>());
         assert_eq!(prune(Prune::Keep(0)).await, 100);
-        assert_eq!(storage.tasks(0, 999).await.unwrap().len(), 3);
+        assert_eq!(storage.tasks(0, 999).await.unwrap().found.len(), 3);
     });
 }

@@ -14,7 +14,7 @@ use a2a_task_storage::{
 };
 use common::{
     admin::{all, export, fill, import, verify},
-    at, id, run_to_end, scope,
+    at, damage, id, run_to_end, scope,
 };
 use postgres::Server;
 
@@ -81,6 +81,17 @@ async fn damage_is_found_and_said_by_task() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damage_costs_only_what_is_damaged() {
+    let server = Server::get();
+    let mut options = options(&server, "costs");
+    damage::fill(&PostgresStorage::open(options.clone()).await.unwrap()).await;
+    let damage = format!("SET search_path TO costs; {}", damage::DAMAGE);
+    client(&server).await.batch_execute(&damage).await.unwrap();
+    options.retention.keep_ended_for = Some(Duration::ZERO);
+    damage::costs_only_itself(&PostgresStorage::open(options).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_ended_is_pruned() {
     let server = Server::get();
     let storage = PostgresStorage::open(options(&server, "pruned")).await.unwrap();
@@ -98,7 +109,7 @@ async fn what_has_ended_is_pruned() {
         assert_eq!(pruned, expected);
         assert_eq!(verify(&storage).await, []);
     }
-    assert_eq!(storage.tasks(0, 99).await.unwrap().len(), 3);
+    assert_eq!(storage.tasks(0, 99).await.unwrap().found.len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

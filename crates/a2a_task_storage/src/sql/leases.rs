@@ -6,6 +6,7 @@ use a2a_app_ports::{Lease, ReplicaId, Revision, Scope, StorageError, Taken, Task
 use a2a_protocol_core::Timestamp;
 
 use super::{
+    damage::whole,
     scopes,
     tasks::Stored,
     transaction::{Connection, Operation, Pace, Tx},
@@ -155,7 +156,7 @@ impl Operation for Orphans {
         let after = self.after.map(|id| id.as_u128().to_be_bytes().to_vec()).unwrap_or_default();
         let values = [Value::Text(&self.agent), Value::Bytes(&after), count(self.limit)];
         let rows = tx.db.query(FIND, &values).await?;
-        rows.iter().map(scoped).collect()
+        Ok(whole("a task", rows.iter().map(scoped)))
     }
 }
 
@@ -174,7 +175,7 @@ impl Operation for Paused {
             WHERE t.holder IS NULL AND t.waits = 0 AND t.state IN (6, 8) AND t.status_time < ?2 AND s.agent = ?1 \
             ORDER BY t.status_time, t.id LIMIT ?3";
         let rows = tx.db.query(FIND, &[Value::Text(&self.agent), time(self.before), count(self.limit)]).await?;
-        rows.iter().map(scoped).collect()
+        Ok(whole("a task", rows.iter().map(scoped)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod claims;
 mod counts;
+mod damage;
 mod folds;
 mod leases;
 mod listing;

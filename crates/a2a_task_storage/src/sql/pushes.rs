@@ -4,6 +4,7 @@ use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revisi
 use a2a_protocol_core::{ProtocolVersion, Timestamp};
 
 use super::{
+    damage::whole,
     leases::is_present,
     names, scopes,
     tasks::{Stored, json},
@@ -268,11 +269,10 @@ impl Operation for Pending {
         };
         let values = [Value::Text(&self.agent), Value::Bytes(&task), Value::Text(&id), count(self.limit)];
         let rows = tx.db.query(READ, &values).await?;
-        rows.iter()
-            .map(|row| {
-                let (scope, task, id) = (scopes::of_text(row.text(0)?)?, row.task_id(1)?, row.text(2)?.into());
-                Ok(PushConfigKey { scope, task, id })
-            })
-            .collect()
+        let key = |row: &Row| {
+            let (scope, task, id) = (scopes::of_text(row.text(0)?)?, row.task_id(1)?, row.text(2)?.into());
+            Ok(PushConfigKey { scope, task, id })
+        };
+        Ok(whole("a push configuration", rows.iter().map(key)))
     }
 }

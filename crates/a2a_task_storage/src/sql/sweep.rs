@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 
 use super::{
     counts::{self, Counted},
+    damage::whole,
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count},
 };
@@ -23,7 +24,7 @@ pub(super) struct Sweep {
 }
 
 /// A task that has ended.
-pub(super) struct Ended {
+struct Ended {
     n: i64,
     id: TaskId,
     scope: i64,
@@ -43,7 +44,12 @@ macro_rules! ended {
 pub(super) use ended;
 
 impl Ended {
-    pub(super) fn of_row(row: &Row) -> Result<Self, StorageError> {
+    /// Those of a statement of [`ended`].
+    fn of_rows(rows: &[Row]) -> Vec<Self> {
+        whole("a task that has ended", rows.iter().map(Self::of_row))
+    }
+
+    fn of_row(row: &Row) -> Result<Self, StorageError> {
         Ok(Self {
             n: row.int(0)?,
             id: row.task_id(1)?,
@@ -56,7 +62,7 @@ impl Ended {
     }
 
     /// Drops of the log what the budget allows; whether all of it is gone.
-    pub(super) async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
+    async fn drop_log<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
         const LOG: &str = "DELETE FROM events WHERE task = ?1 AND seq <= ?2";
         const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1 AND revision < ?2";
         const PART: &str = "UPDATE tasks SET dropped = ?2 WHERE n = ?1";
@@ -74,7 +80,7 @@ impl Ended {
         Ok(true)
     }
 
-    pub(super) async fn forget<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
+    async fn forget<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(), StorageError> {
         const PUSHES: &str = "DELETE FROM push_configs WHERE task = ?1";
         const SNAPSHOTS: &str = "DELETE FROM snapshots WHERE task = ?1";
         const TASK: &str = "DELETE FROM tasks WHERE n = ?1";
@@ -85,6 +91,23 @@ impl Ended {
         counts::move_task(tx, &counted, Some(&self.state), None).await?;
         counts::tidy(tx, &counted).await
     }
+}
+
+/// Forgets tasks as far as the budget allows: how many, and whether it was used up.
+pub(super) async fn forget_all<C: Connection>(
+    tx: &Tx<'_, C>,
+    rows: &[Row],
+    budget: &mut u64,
+) -> Result<(u64, bool), StorageError> {
+    let mut forgotten = 0;
+    for task in Ended::of_rows(rows) {
+        if !task.drop_log(tx, budget).await? {
+            return Ok((forgotten, true));
+        }
+        task.forget(tx).await?;
+        forgotten += 1;
+    }
+    Ok((forgotten, false))
 }
 
 impl Sweep {
@@ -103,12 +126,13 @@ impl Sweep {
              ORDER BY t.log_due LIMIT ?2 /*pg FOR UPDATE OF t*/"
         );
         let rows = tx.db.query(DUE, &[self.before(tx.retention.replay_window), count(TASKS)]).await?;
-        for row in &rows {
-            if !Ended::of_row(row)?.drop_log(tx, budget).await? {
+        let tasks = Ended::of_rows(&rows);
+        for task in &tasks {
+            if !task.drop_log(tx, budget).await? {
                 return Ok(true);
             }
         }
-        Ok(rows.len() as u64 == TASKS)
+        Ok(rows.len() as u64 == TASKS && !tasks.is_empty())
     }
 
     /// Tasks that ended too long ago, and the oldest of those that are too many.
@@ -118,13 +142,15 @@ impl Sweep {
         let mut more = false;
         if let Some(keep) = tx.retention.keep_ended_for {
             let rows = tx.db.query(EXPIRED, &[self.before(keep), count(TASKS)]).await?;
-            more |= self.forget(tx, &rows, budget).await? || rows.len() as u64 == TASKS;
+            let (forgotten, used_up) = forget_all(tx, &rows, budget).await?;
+            more |= used_up || forgotten > 0 && rows.len() as u64 == TASKS;
         }
         if let Some(most) = tx.retention.most_ended {
             let surplus = counts::ended(tx).await?.saturating_sub(most);
             if surplus > 0 {
                 let rows = tx.db.query(OLDEST, &[count(surplus.min(TASKS))]).await?;
-                more |= self.forget(tx, &rows, budget).await? || surplus > TASKS;
+                let (forgotten, used_up) = forget_all(tx, &rows, budget).await?;
+                more |= used_up || forgotten > 0 && surplus > TASKS;
             }
         }
         Ok(more)
@@ -142,23 +168,6 @@ impl Sweep {
         }))
         .await?;
         Ok(rows.len() as u64 == CLAIMS)
-    }
-
-    /// Forgets tasks as far as the budget allows; whether some are left.
-    async fn forget<C: Connection>(
-        &self,
-        tx: &Tx<'_, C>,
-        rows: &[Row],
-        budget: &mut u64,
-    ) -> Result<bool, StorageError> {
-        for row in rows {
-            let task = Ended::of_row(row)?;
-            if !task.drop_log(tx, budget).await? {
-                return Ok(true);
-            }
-            task.forget(tx).await?;
-        }
-        Ok(false)
     }
 }
 

@@ -73,21 +73,24 @@ pub(crate) async fn fill(storage: &impl Storage) {
 pub(crate) async fn export(storage: &impl StoreAdmin) -> Vec<String> {
     let mut writer = Writer::new(true);
     let mut lines = vec![writer.header().unwrap()];
-    let mut after = 0;
-    loop {
-        let page = storage.tasks(after, 2).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = last.place;
-        for task in page {
+    let mut after = Some(0);
+    while let Some(place) = after {
+        let page = storage.tasks(place, 2).await.unwrap();
+        for task in page.found {
             let record = storage.record(task.id).await.unwrap().unwrap();
             assert_eq!(record.task, task);
             lines.extend(writer.task(&record).unwrap());
         }
+        after = page.next;
     }
-    let mut last = None;
-    while let Some(claim) = storage.claims(last.as_ref(), 1).await.unwrap().pop() {
-        lines.push(writer.claim(&claim).unwrap());
-        last = Some(claim);
+    let mut after = None;
+    loop {
+        let page = storage.claims(after.as_ref(), 1).await.unwrap();
+        lines.extend(page.found.iter().map(|claim| writer.claim(claim).unwrap()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     lines.push(writer.end().unwrap());
     lines

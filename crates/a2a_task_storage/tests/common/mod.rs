@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 pub(crate) mod admin;
+pub(crate) mod damage;
 pub(crate) mod migration;
 pub(crate) mod retention;
 

@@ -240,6 +240,13 @@ fn damage_is_told_by_task_and_the_rest_can_be_saved() {
     assert!(export.stderr.contains(&format!("warning: task {} is left out", name(3))), "{export:?}");
     let copy = Nuncio::new().input(&export.stdout);
     copy.run(&["store", "import", "--data", "new", "-"]).exits(0).says("Tasks: 2");
+
+    damage(&nuncio, "UPDATE tasks SET state = 77 WHERE n = 2");
+    for command in ["list", "export"] {
+        let told = nuncio.run(&["store", command, "--data", "data"]).exits(1);
+        assert!(told.stdout.contains(&name(1)) && !told.stdout.contains(&name(2)), "{told:?}");
+        assert!(told.stderr.contains(&format!("warning: task {} is left out: its row", name(2))), "{told:?}");
+    }
 }
 
 #[test]

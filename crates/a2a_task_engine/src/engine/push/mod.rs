@@ -107,15 +107,13 @@ impl Shared {
         }
         let mut after = None;
         loop {
-            let page = self.storage.pending_pushes(&self.agent, after.as_ref(), RESUMED_AT_ONCE).await;
-            let page = page?;
+            let mut page = self.storage.pending_pushes(&self.agent, after.as_ref(), RESUMED_AT_ONCE).await?;
             for key in &page {
                 self.tell(&self.live.enter(key.task), &key.scope);
             }
-            if page.len() < RESUMED_AT_ONCE {
-                return Ok(());
-            }
-            after = page.into_iter().last();
+            // A page may be shorter than it could be, of what can be read.
+            let Some(last) = page.pop() else { return Ok(()) };
+            after = Some(last);
         }
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use a2a_app_ports::{Revision, StorageError};
 
+use super::piece;
 use crate::{
-    ClaimRecord, SqlFailure,
+    ClaimPlace, ClaimRecord, Piece, SqlFailure,
     sql::{
         names, scopes,
         tasks::{json, message},
@@ -16,18 +17,8 @@ use crate::{
 
 /// Reads claims.
 pub(super) struct ReadClaims {
-    /// The keys of the scope and the message id after which to begin.
-    after: (String, String),
-    limit: usize,
-}
-
-impl ReadClaims {
-    pub(super) fn new(after: Option<&ClaimRecord>, limit: usize) -> Self {
-        let after = after
-            .map(|claim| (scopes::key(&claim.scope), names::key(&claim.message_id).into_owned()))
-            .unwrap_or_default();
-        Self { after, limit }
-    }
+    pub(super) after: Option<ClaimPlace>,
+    pub(super) limit: usize,
 }
 
 /// A row of `scope, message_id, digest, task, replica, expires, place, answer`.
@@ -45,15 +36,18 @@ fn of_row(row: &Row) -> Result<ClaimRecord, StorageError> {
 }
 
 impl Operation for ReadClaims {
-    type Output = Vec<ClaimRecord>;
+    type Output = Piece<ClaimRecord, ClaimPlace>;
 
-    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<ClaimRecord>, StorageError> {
-        const READ: &str = "SELECT COALESCE(s.long_key, s.key), COALESCE(c.long_message_id, c.message_id), c.digest, c.task, c.replica, c.expires, c.place, c.answer \
-            FROM claims c JOIN scopes s ON s.n = c.scope \
-            WHERE (c.scope, c.message_id) > (COALESCE((SELECT n FROM scopes WHERE key = ?1), 0), ?2) \
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Self::Output, StorageError> {
+        const READ: &str = "SELECT COALESCE(s.long_key, s.key), COALESCE(c.long_message_id, c.message_id), c.digest, \
+            c.task, c.replica, c.expires, c.place, c.answer, c.scope, c.message_id \
+            FROM claims c JOIN scopes s ON s.n = c.scope WHERE (c.scope, c.message_id) > (?1, ?2) \
             ORDER BY c.scope, c.message_id LIMIT ?3";
-        let (key, message_id) = (Value::Text(&self.after.0), Value::Text(&self.after.1));
-        tx.db.query(READ, &[key, message_id, count(self.limit)]).await?.iter().map(of_row).collect()
+        let (scope, message_id) = self.after.as_ref().map_or((0, ""), |after| (after.scope, &after.message_id));
+        let rows = tx.db.query(READ, &[Value::Int(scope), Value::Text(message_id), count(self.limit)]).await?;
+        let about = |row: &Row| (row.task_id(3).ok(), format!("the claim of {:?}", row.text(1).unwrap_or_default()));
+        let place = |row: &Row| Ok(ClaimPlace { scope: row.int(8)?, message_id: row.text(9)?.to_owned() });
+        piece(&rows, self.limit, of_row, about, place)
     }
 }
 

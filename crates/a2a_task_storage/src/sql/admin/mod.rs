@@ -18,11 +18,14 @@ use self::{
     record::{ReadHeads, ReadRecord},
     rest::CheckRest,
 };
-use super::{storage::SqlStorage, transaction::Backend};
-use crate::{Checked, ClaimRecord, Finding, Prune, SqlFailure, SqlFailureKind, StoreAdmin, StoredTask, TaskRecord};
+use super::{storage::SqlStorage, transaction::Backend, values::Row};
+use crate::{
+    Checked, ClaimPlace, ClaimRecord, Finding, Piece, Prune, SqlFailure, SqlFailureKind, StoreAdmin, StoredTask,
+    TaskRecord,
+};
 
 impl<B: Backend> StoreAdmin for SqlStorage<B> {
-    fn tasks(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredTask>, StorageError>> {
+    fn tasks(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Piece<StoredTask, u64>, StorageError>> {
         Box::pin(async move { self.backend.read(ReadHeads { after, limit }).await })
     }
 
@@ -32,10 +35,10 @@ impl<B: Backend> StoreAdmin for SqlStorage<B> {
 
     fn claims<'a>(
         &'a self,
-        after: Option<&'a ClaimRecord>,
+        after: Option<&'a ClaimPlace>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<ClaimRecord>, StorageError>> {
-        Box::pin(async move { self.backend.read(ReadClaims::new(after, limit)).await })
+    ) -> BoxFuture<'a, Result<Piece<ClaimRecord, ClaimPlace>, StorageError>> {
+        Box::pin(async move { self.backend.read(ReadClaims { after: after.cloned(), limit }).await })
     }
 
     fn import_task(&self, record: TaskRecord) -> BoxFuture<'_, Result<bool, StorageError>> {
@@ -61,6 +64,28 @@ impl<B: Backend> StoreAdmin for SqlStorage<B> {
     fn check_rest(&self) -> BoxFuture<'_, Result<Vec<Finding>, StorageError>> {
         Box::pin(async move { self.backend.read(CheckRest).await })
     }
+}
+
+/// Reads each of the rows of a piece. Of one that is damaged, `about` says what it is about.
+fn piece<T, P>(
+    rows: &[Row],
+    limit: usize,
+    read: impl Fn(&Row) -> Result<T, StorageError>,
+    about: impl Fn(&Row) -> (Option<TaskId>, String),
+    place: impl Fn(&Row) -> Result<P, StorageError>,
+) -> Result<Piece<T, P>, StorageError> {
+    let next = rows.last().filter(|_| rows.len() == limit).map(place).transpose()?;
+    let mut piece = Piece { found: Vec::new(), damaged: Vec::new(), next };
+    for row in rows {
+        match or_damage(read(row))? {
+            Ok(found) => piece.found.push(found),
+            Err(damage) => {
+                let (task, what) = about(row);
+                piece.damaged.push(Finding { task, what: format!("{what}: {damage}") });
+            }
+        }
+    }
+    Ok(piece)
 }
 
 /// What was read, or what is damaged; any other error is one.

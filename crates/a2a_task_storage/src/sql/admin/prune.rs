@@ -5,7 +5,7 @@ use a2a_app_ports::StorageError;
 use crate::{
     Prune,
     sql::{
-        sweep::{EVENTS, Ended, TASKS, ended},
+        sweep::{EVENTS, TASKS, ended, forget_all},
         transaction::{Connection, Operation, Pace, Tx},
         values::{Value, count, time},
     },
@@ -48,15 +48,8 @@ impl Operation for Forget {
             Prune::EndedBefore(when) => tx.db.query(BEFORE, &[time(when), piece]).await?,
             Prune::Keep(_) => tx.db.query(OLDEST, &[piece]).await?,
         };
-        let (mut forgotten, mut budget) = (0, EVENTS);
-        for row in &rows {
-            let task = Ended::of_row(row)?;
-            if !task.drop_log(tx, &mut budget).await? {
-                return Ok((forgotten, true));
-            }
-            task.forget(tx).await?;
-            forgotten += 1;
-        }
-        Ok((forgotten, all > forgotten))
+        let (forgotten, used_up) = forget_all(tx, &rows, &mut { EVENTS }).await?;
+        // Those that are left may be damaged.
+        Ok((forgotten, used_up || forgotten > 0 && all > forgotten))
     }
 }

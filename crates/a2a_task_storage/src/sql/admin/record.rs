@@ -5,8 +5,9 @@ use std::sync::Arc;
 use a2a_app_ports::{Revision, StorageError, TaskId};
 use a2a_protocol_core::{Event, Task};
 
+use super::piece;
 use crate::{
-    History, SqlFailure, StoredTask, TaskRecord,
+    History, Piece, SqlFailure, StoredTask, TaskRecord,
     sql::{
         pushes, scopes,
         tasks::Size,
@@ -81,12 +82,14 @@ pub(super) struct ReadHeads {
 }
 
 impl Operation for ReadHeads {
-    type Output = Vec<StoredTask>;
+    type Output = Piece<StoredTask, u64>;
 
-    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Vec<StoredTask>, StorageError> {
+    async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<Self::Output, StorageError> {
         const READ: &str = head!("", "WHERE t.n > ?1 ORDER BY t.n LIMIT ?2");
         let rows = tx.db.query(READ, &[count(self.after), count(self.limit)]).await?;
-        rows.iter().map(|row| Head::of_row(row, 0).map(|head| head.task)).collect()
+        let read = |row: &Row| Head::of_row(row, 0).map(|head| head.task);
+        let about = |row: &Row| (row.task_id(1).ok(), "its row".to_owned());
+        piece(&rows, self.limit, read, about, |row| row.number(0))
     }
 }
 

@@ -139,16 +139,16 @@ async fn claims<C: Connection>(tx: &Tx<'_, C>) -> Result<Vec<Finding>, StorageEr
     }
     let mut after = None;
     loop {
-        let claims = ReadClaims::new(after.as_ref(), PAGE).run(tx).await?;
-        for claim in claims.iter().filter(|claim| claim.place.is_some()) {
+        let mut claims = ReadClaims { after, limit: PAGE }.run(tx).await?;
+        findings.append(&mut claims.damaged);
+        for claim in claims.found.iter().filter(|claim| claim.place.is_some()) {
             let said = or_damage(used(tx, claim).await)?.unwrap_or_else(Some);
             let about =
                 |what| Finding { task: Some(claim.task), what: format!("the claim of {:?} {what}", claim.message_id) };
             findings.extend(said.map(about));
         }
-        let is_last = claims.len() < PAGE;
-        after = claims.into_iter().next_back();
-        if is_last {
+        after = claims.next;
+        if after.is_none() {
             return Ok(findings);
         }
     }

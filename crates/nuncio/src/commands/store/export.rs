@@ -3,15 +3,15 @@
 use std::collections::HashSet;
 
 use a2a_app_ports::TaskId;
-use a2a_task_storage::{SqlFailure, SqlFailureKind, StoreAdmin, archive::Writer};
+use a2a_task_storage::{Finding, SqlFailure, SqlFailureKind, StoreAdmin, archive::Writer};
 
-use super::{PAGE, args::ExportArgs, failed, no_such_task, unwritable};
+use super::{PAGE, all_or_damaged, args::ExportArgs, failed, left_out, no_such_task, unwritable};
 use crate::{
     app::{App, written},
-    error::{Code, Failure},
+    error::Failure,
 };
 
-/// Writes tasks and claims. A task that is damaged is left out and told of.
+/// Writes tasks and claims. What is damaged is left out and told of.
 pub(super) async fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     let store = args.place.open_to_read().await?;
     let mut export = Export { app, store: &*store, writer: Writer::new(args.push_configs), damaged: 0 };
@@ -31,18 +31,14 @@ pub(super) async fn run(app: &App, args: &ExportArgs) -> Result<(), Failure> {
     }
     let end = export.writer.end().map_err(unwritable)?;
     export.write(&end)?;
-    match export.damaged {
-        0 => Ok(()),
-        damaged => Err(Failure::new(Code::StoreDamaged, format!("{damaged} tasks are damaged and were left out"))
-            .hint("`nuncio store verify` says what is damaged")),
-    }
+    all_or_damaged(export.damaged)
 }
 
 struct Export<'a> {
     app: &'a App,
     store: &'a dyn StoreAdmin,
     writer: Writer,
-    damaged: u64,
+    damaged: usize,
 }
 
 impl Export<'_> {
@@ -51,17 +47,23 @@ impl Export<'_> {
     }
 
     async fn all_tasks(&mut self) -> Result<(), Failure> {
-        let mut after = 0;
-        loop {
-            let page = self.store.tasks(after, PAGE).await.map_err(|error| failed(&error))?;
-            for task in &page {
+        let mut after = Some(0);
+        while let Some(place) = after {
+            let page = self.store.tasks(place, PAGE).await.map_err(|error| failed(&error))?;
+            self.left_out(&page.damaged);
+            for task in &page.found {
                 // One that was forgotten meanwhile is none of them.
                 self.task(task.id).await?;
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => after = last.place,
-                _ => return Ok(()),
-            }
+            after = page.next;
+        }
+        Ok(())
+    }
+
+    fn left_out<'a>(&mut self, damaged: impl IntoIterator<Item = &'a Finding>) {
+        for finding in damaged {
+            self.damaged += 1;
+            left_out(self.app, finding.task, &finding.what);
         }
     }
 
@@ -76,7 +78,7 @@ impl Export<'_> {
             Ok(None) => Ok(false),
             Err(error) if SqlFailure::kind_of(&error) == Some(SqlFailureKind::Damaged) => {
                 self.damaged += 1;
-                self.app.console.warn(&format!("task {id} is left out: {}", failed(&error).message));
+                left_out(self.app, Some(id), &failed(&error).message);
                 Ok(true)
             }
             Err(error) => Err(failed(&error)),
@@ -87,14 +89,15 @@ impl Export<'_> {
         let mut after = None;
         loop {
             let page = self.store.claims(after.as_ref(), PAGE).await.map_err(|error| failed(&error))?;
-            for claim in page.iter().filter(|claim| is_meant(claim.task)) {
+            self.left_out(page.damaged.iter().filter(|finding| finding.task.is_none_or(&is_meant)));
+            for claim in page.found.iter().filter(|claim| is_meant(claim.task)) {
                 let line = self.writer.claim(claim).map_err(unwritable)?;
                 self.write(&line)?;
             }
-            if page.len() < PAGE {
+            after = page.next;
+            if after.is_none() {
                 return Ok(());
             }
-            after = page.into_iter().next_back();
         }
     }
 }

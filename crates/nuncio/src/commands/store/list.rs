@@ -2,7 +2,7 @@
 
 use a2a_task_storage::{StoredTask, archive};
 
-use super::{PAGE, args::ListArgs, failed, unwritable};
+use super::{PAGE, all_or_damaged, args::ListArgs, failed, left_out, unwritable};
 use crate::{
     app::{App, written},
     error::Failure,
@@ -12,11 +12,13 @@ use crate::{
 /// Lists tasks, page by page.
 pub(super) async fn run(app: &App, args: &ListArgs) -> Result<(), Failure> {
     let store = args.place.open_to_read().await?;
-    let (mut after, mut listed) = (0, 0);
-    loop {
-        let page = store.tasks(after, PAGE).await.map_err(|error| failed(&error))?;
+    let (mut after, mut listed, mut damaged) = (Some(0), 0, 0);
+    while let Some(place) = after {
+        let page = store.tasks(place, PAGE).await.map_err(|error| failed(&error))?;
+        page.damaged.iter().for_each(|finding| left_out(app, finding.task, &finding.what));
+        damaged += page.damaged.len();
         let (mut fields, mut lines) = (Fields::new(), String::new());
-        for task in page.iter().filter(|task| is_meant(args, task)) {
+        for task in page.found.iter().filter(|task| is_meant(args, task)) {
             listed += 1;
             if app.console.is_json() {
                 lines.push_str(&archive::task(task).map_err(unwritable)?);
@@ -30,17 +32,14 @@ pub(super) async fn run(app: &App, args: &ListArgs) -> Result<(), Failure> {
         } else {
             written(app.console.text(&fields))?;
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = last.place,
-            _ => break,
-        }
+        after = page.next;
     }
-    if app.console.is_json() {
-        return Ok(());
+    if !app.console.is_json() {
+        let mut fields = Fields::new();
+        fields.field("Tasks", &listed.to_string());
+        written(app.console.text(&fields))?;
     }
-    let mut fields = Fields::new();
-    fields.field("Tasks", &listed.to_string());
-    written(app.console.text(&fields))
+    all_or_damaged(damaged)
 }
 
 fn is_meant(args: &ListArgs, task: &StoredTask) -> bool {

@@ -54,6 +54,22 @@ fn failed(error: &StorageError) -> Failure {
     }
 }
 
+/// Tells of something that is damaged and left out.
+fn left_out(app: &App, task: Option<TaskId>, what: &str) {
+    let about = task.map_or_else(|| "something".to_owned(), |task| format!("task {task}"));
+    app.console.warn(&format!("{about} is left out: {what}"));
+}
+
+/// How a command ends that has left so much out.
+fn all_or_damaged(left_out: usize) -> Result<(), Failure> {
+    let text = match left_out {
+        0 => return Ok(()),
+        1 => "1 record is damaged and was left out".to_owned(),
+        more => format!("{more} records are damaged and were left out"),
+    };
+    Err(Failure::new(Code::StoreDamaged, text).hint("`nuncio store verify` says what is damaged"))
+}
+
 fn no_such_task(id: TaskId) -> Failure {
     Failure::new(Code::Protocol(ErrorKind::TaskNotFound), format!("there is no task {id}"))
         .hint("`nuncio store list` lists all there are")
