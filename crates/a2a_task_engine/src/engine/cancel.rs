@@ -93,27 +93,44 @@ impl Shared {
         text: Option<String>,
     ) -> Result<(), StorageError> {
         let mut revision = live.revision();
-        let ended = loop {
-            let message = text.clone().map(|text| {
-                let mut message = Message::new(self.new_id().to_string(), Role::Agent, vec![Part::text(text)]);
-                message.task_id = Some(live.id().into());
-                Arc::new(message)
-            });
-            let kind = EventKind::Status { state: state.clone(), message, metadata: None };
-            let events = vec![Event { time: self.host.clock.now(), kind }];
-            let news = News::of(revision, &events);
-            match self.storage.append(scope, live.id(), revision, events, Author::Run(held.lease)).await {
-                Ok(_) => {
-                    self.grown(live, scope, &news);
-                    break Ok(());
-                }
+        loop {
+            match self.end_held_at(revision, live, scope, held, state.clone(), text.clone()).await {
                 Err(StorageError::Conflict { current }) => revision = current,
-                // It has ended meanwhile, or is another's to end.
-                Err(StorageError::Fenced | StorageError::Refused(_)) => break Ok(()),
-                Err(error) => {
-                    self.membership.doubt(scope, live.id(), held.by());
-                    break Err(error);
-                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Ends a task that was [acquired](Self::acquire) for that, if its log is just so long. With a
+    /// `Conflict` it is still to be seen to.
+    pub(super) async fn end_held_at(
+        self: &Arc<Self>,
+        revision: Revision,
+        live: &Arc<Live>,
+        scope: &Scope,
+        held: Held,
+        state: TaskState,
+        text: Option<String>,
+    ) -> Result<(), StorageError> {
+        let message = text.map(|text| {
+            let mut message = Message::new(self.new_id().to_string(), Role::Agent, vec![Part::text(text)]);
+            message.task_id = Some(live.id().into());
+            Arc::new(message)
+        });
+        let kind = EventKind::Status { state, message, metadata: None };
+        let events = vec![Event { time: self.host.clock.now(), kind }];
+        let news = News::of(revision, &events);
+        let ended = match self.storage.append(scope, live.id(), revision, events, Author::Run(held.lease)).await {
+            Ok(_) => {
+                self.grown(live, scope, &news);
+                Ok(())
+            }
+            Err(error @ StorageError::Conflict { .. }) => return Err(error),
+            // It has ended meanwhile, or is another's to end.
+            Err(StorageError::Fenced | StorageError::Refused(_)) => Ok(()),
+            Err(error) => {
+                self.membership.doubt(scope, live.id(), held.by());
+                Err(error)
             }
         };
         live.quit();

@@ -6,6 +6,7 @@ mod drive;
 mod list;
 mod live;
 mod membership;
+mod pause;
 mod push;
 mod run;
 mod send;
@@ -54,6 +55,9 @@ pub struct EngineOptions {
     /// How often a message is given to a handler whose replicas are lost, one after the other; 3.
     /// Only where its skill says that it [may be](Skill::rerunnable).
     pub max_attempts: u32,
+    /// How long a task may wait for its caller, counted from the last status, before it is failed;
+    /// as long as it likes by default. Looked at every third of the lease time.
+    pub pause_limit: Option<Duration>,
     /// How replicas wake each other; without it, they look every 5 s.
     pub bus: Option<Arc<dyn EventBus>>,
     /// How webhooks are told what happens to tasks.
@@ -62,12 +66,13 @@ pub struct EngineOptions {
 
 impl fmt::Debug for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cancel_grace, claim_time, lease_time, max_attempts, bus, push } = self;
+        let Self { cancel_grace, claim_time, lease_time, max_attempts, pause_limit, bus, push } = self;
         f.debug_struct("EngineOptions")
             .field("cancel_grace", cancel_grace)
             .field("claim_time", claim_time)
             .field("lease_time", lease_time)
             .field("max_attempts", max_attempts)
+            .field("pause_limit", pause_limit)
             .field("bus", &bus.is_some())
             .field("push", push)
             .finish()
@@ -81,6 +86,7 @@ impl Default for EngineOptions {
             claim_time: Duration::from_secs(24 * 60 * 60),
             lease_time: Duration::from_secs(30),
             max_attempts: 3,
+            pause_limit: None,
             bus: None,
             push: PushOptions::default(),
         }

@@ -1,5 +1,6 @@
 //! What the engine sees to by itself, as long as it is there: tasks that are watched here and run
-//! elsewhere, tasks that lost replicas have left, and what the storage is to forget.
+//! elsewhere, tasks that lost replicas have left, pauses that are too long, and what the storage is to
+//! forget.
 
 use std::{
     sync::{
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{BoxStream, Scope, StorageError, TaskId, Wake};
+use a2a_app_ports::{BoxStream, Scope, Snapshot, StorageError, TaskId, Wake};
 use a2a_protocol_core::{Error, TaskState};
 use futures::{
     StreamExt,
@@ -21,7 +22,7 @@ use super::{
     drive::Drive,
     failed,
     live::Live,
-    membership::Acquired,
+    membership::{Acquired, Held, Left},
     run::{Chain, Subject, TaskRun},
     slot::News,
 };
@@ -129,6 +130,7 @@ impl Shared {
                 false => after = orphans.into_iter().last(),
             }
         }
+        self.end_pauses().await?;
         self.resume_pushes().await?;
         while self.storage.sweep(self.host.clock.now()).await? {}
         Ok(())
@@ -150,16 +152,28 @@ impl Shared {
         }
         let acquired = self.acquire(&live, scope).await.inspect_err(|_| live.quit())?;
         let Acquired::Held { held, left } = acquired else { return Ok(()) };
-        let Some(subject) = Subject::left(self, scope, id, &snapshot) else {
+        self.go_on(&live, scope, &snapshot, held, left).await
+    }
+
+    /// Goes on with a task that was [acquired](Self::acquire), as it was left.
+    pub(super) async fn go_on(
+        self: &Arc<Self>,
+        live: &Arc<Live>,
+        scope: &Scope,
+        snapshot: &Snapshot,
+        held: Held,
+        left: Left,
+    ) -> Result<(), StorageError> {
+        let Some(subject) = Subject::left(self, scope, live.id(), snapshot) else {
             let text = format!(
                 "the process that ran the agent was lost, and the skill {:?} is no longer offered",
                 snapshot.skill
             );
-            return self.end_held(&live, scope, held, TaskState::Failed, Some(text)).await;
+            return self.end_held(live, scope, held, TaskState::Failed, Some(text)).await;
         };
         let run = TaskRun::resume(self.clone(), subject, live.clone(), held);
         let mut drive = Drive::new(self.clone(), Box::pin(run.clone().go_on(left)));
-        drive.until(&live, || run.has_begun() || !live.is_running()).await;
+        drive.until(live, || run.has_begun() || !live.is_running()).await;
         Ok(())
     }
 }

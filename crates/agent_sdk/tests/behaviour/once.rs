@@ -1,8 +1,9 @@
 //! What is sent twice, what is sent at once, and what is left alone.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use agent_sdk::{
+    EngineOptions,
     prelude::*,
     protocol::{ErrorKind, ListTasksRequest, SendMessageRequest, SendMessageResponse, extensions::IDEMPOTENT_SEND},
 };
@@ -85,9 +86,35 @@ async fn a_turn_over_its_time_limit_fails_the_task(binding: Binding) {
     world.end().await;
 }
 
+async fn a_pause_over_its_limit_fails_the_task(binding: Binding) {
+    let world = World::with(binding, |agent| {
+        let mut options = EngineOptions::default();
+        options.pause_limit = Some(Duration::from_millis(1));
+        // Looked at every second.
+        options.lease_time = Duration::from_secs(3);
+        agent.engine(options)
+    })
+    .await;
+    let asked = world.task(world.message("ask")).await;
+    let ended = async {
+        loop {
+            let task = world.get(&asked).await;
+            if task.status.state != TaskState::InputRequired {
+                return task;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+    assert_eq!(ended.status.state, TaskState::Failed);
+    assert_eq!(ended.status.message.as_ref().unwrap().text(), "the caller did not answer within 1ms");
+    world.end().await;
+}
+
 crate::over_all_bindings!(
     a_repeated_message_joins_what_the_first_began,
     messages_to_one_task_are_answered_one_after_the_other,
     a_vanished_caller_leaves_the_work_to_be_done,
     a_turn_over_its_time_limit_fails_the_task,
+    a_pause_over_its_limit_fails_the_task,
 );
