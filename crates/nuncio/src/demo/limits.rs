@@ -1,14 +1,14 @@
-//! For how long the demo agent keeps what has ended.
+//! For how long the demo agent keeps what has ended, and waits for what has not.
 
 use std::time::Duration;
 
 use a2a_task_storage::Retention;
-use agent_sdk::{MemoryLimits, MemoryStorage};
+use agent_sdk::{EngineOptions, MemoryLimits, MemoryStorage};
 use clap::Args;
 
 use crate::{duration, error::Failure};
 
-/// For how long what has ended is kept.
+/// For how long what has ended is kept, and what has not is waited for.
 #[derive(Args, Debug)]
 pub(crate) struct LimitArgs {
     /// How long all events of a task are kept after it has ended, such as 30m or 7d; then only what came
@@ -22,9 +22,19 @@ pub(crate) struct LimitArgs {
     /// [default: any number]
     #[arg(long, value_name = "N")]
     most_ended: Option<u64>,
+    /// How long a task may wait for its caller before it is failed [default: for ever]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pause_limit: Option<Duration>,
 }
 
 impl LimitArgs {
+    /// How tasks are run.
+    pub(super) fn engine(&self) -> EngineOptions {
+        let mut options = EngineOptions::default();
+        options.pause_limit = self.pause_limit;
+        options
+    }
+
     /// What a storage on disk is to keep.
     pub(super) fn retention(&self) -> Retention {
         let default = Retention::default();

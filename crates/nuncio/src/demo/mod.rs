@@ -52,8 +52,8 @@ pub(crate) async fn serve(arguments: &DemoServerArgs) -> Result<(), Failure> {
         Failure::new(Code::Internal, format!("cannot send push notifications: {error}"))
     };
     let webhooks = webhooks(arguments.listen).map_err(|error| cannot(&*error))?;
-    let agent = agent::agent().server(options()).push(webhooks);
     let limits = &arguments.limits;
+    let agent = agent::agent().server(options()).push(webhooks).engine(limits.engine());
     let agent = match Place::of(arguments.data.as_deref(), arguments.database_url.as_deref())? {
         Some(place) => {
             let nats = arguments.nats_url.clone().or_else(|| place::variable(place::NATS_URL));

@@ -69,12 +69,33 @@ fn what_has_ended_is_kept_as_the_flags_say() {
 }
 
 #[test]
+fn a_task_waits_for_its_caller_as_long_as_the_flag_says() {
+    let nuncio = Nuncio::new();
+    let server = Server::start(&nuncio, &[]);
+    let asked = nuncio.run(&["send", "-a", &server.1, "ask", "-o", "json"]).exits(0).json();
+    let id = asked["task"]["id"].as_str().unwrap();
+    drop(server);
+    let server = Server::start(&nuncio, &["--pause-limit", "1ms"]);
+    let until = Instant::now() + Duration::from_secs(60);
+    let failed = loop {
+        let task = nuncio.run(&["task", "get", "-a", &server.1, id, "-o", "json"]).exits(0).json();
+        if task["status"]["state"] != json!("TASK_STATE_INPUT_REQUIRED") {
+            break task;
+        }
+        assert!(Instant::now() < until, "{task}");
+    };
+    assert_eq!(failed["status"]["state"], "TASK_STATE_FAILED");
+    assert_eq!(failed["status"]["message"]["parts"][0]["text"], "the caller did not answer within 1ms");
+}
+
+#[test]
 fn limits_that_make_no_sense_are_usage_errors() {
     let nuncio = Nuncio::new();
     for (arguments, says) in [
         (&["--data", "d", "--replay-window", "soon"][..], "--replay-window"),
         (&["--data", "d", "--keep-ended=-1h"], "--keep-ended"),
         (&["--data", "d", "--most-ended", "many"], "--most-ended"),
+        (&["--pause-limit", "1 day"], "--pause-limit"),
         (&["--keep-ended", "1h"], "--keep-ended: needs --data or --database-url"),
         (&["--most-ended", "1"], "--most-ended: needs --data or --database-url"),
         (&["--nats-url", "nats://h"], "--nats-url: needs --database-url"),
