@@ -10,8 +10,8 @@ use std::sync::{
 };
 
 use a2a_app_ports::{AgentOperations, Answers};
-use a2a_protocol_core::{ErrorKind, TaskState};
-use a2a_task_engine::{Engine, MemoryStorage};
+use a2a_protocol_core::{ErrorKind, GetTaskRequest, TaskState};
+use a2a_task_engine::{Engine, MemoryLimits, MemoryStorage};
 use futures::{StreamExt, future::join_all};
 use support::{
     Dice, TestStorage, counted, engine, engine_on, follow_up, idle, once, plain, request, skill, task, within,
@@ -67,6 +67,22 @@ async fn a_message_that_was_refused_may_be_sent_again() {
         assert_eq!(error.kind(), ErrorKind::Internal);
     }
     assert_eq!(calls.load(Ordering::SeqCst), 2, "no answer was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_of_what_was_done_and_is_forgotten_is_told_which_task_it_was() {
+    let (skill, calls, _) = counted(Answers::Task);
+    let limits = MemoryLimits { max_bytes: 300_000, ..MemoryLimits::default() };
+    let engine = engine_on(Arc::new(MemoryStorage::with_limits(limits)), skill);
+    let first = task(engine.send_message(once(), request("m", "hello")).await);
+    while engine.get_task(plain(), GetTaskRequest::new(&*first.id)).await.is_ok() {
+        engine.send_message(plain(), request("other", "hello")).await.unwrap();
+    }
+    let done = calls.load(Ordering::SeqCst);
+    let error = engine.send_message(once(), request("m", "hello")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TaskNotFound);
+    assert!(error.message().contains(&*first.id), "{error}");
+    assert_eq!(calls.load(Ordering::SeqCst), done, "the work is not done again");
 }
 
 #[tokio::test(start_paused = true)]

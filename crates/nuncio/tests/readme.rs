@@ -1,4 +1,4 @@
-//! The shell commands of the README work as printed, but for the port.
+//! The shell commands of the README and of docs/storage.md work as printed, but for the port.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -9,6 +9,7 @@ use std::{
 };
 
 const README: &str = include_str!("../../../README.md");
+const STORAGE: &str = include_str!("../../../docs/storage.md");
 const NUNCIO: &str = env!("CARGO_BIN_EXE_nuncio");
 
 struct Server(Child, String);
@@ -38,8 +39,12 @@ impl Drop for Server {
 
 /// The commands of the block in which this one stands; a blank line or the end of a line ends one.
 fn block_with(command: &str) -> &'static str {
-    let blocks = README.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.into_iter().find(|block| block.contains(command)).expect("the README has the command")
+    block_of(README, command)
+}
+
+fn block_of(text: &'static str, command: &str) -> &'static str {
+    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.into_iter().find(|block| block.contains(command)).expect("the text has the command")
 }
 
 fn run(command: &str, port: &str) -> String {
@@ -126,6 +131,39 @@ fn a_store_is_looked_after_as_printed() {
     for line in ["Tasks: 0", "Tasks: 1", "Pruned: 0", "Findings: 0"] {
         assert!(lines.contains(&line), "{line} in {printed}");
     }
+}
+
+#[test]
+fn a_storage_is_copied_and_looked_after_as_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path();
+    let data = place.join("tasks");
+    let server = Server::run(&["demo-server", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    let sent = run("nuncio send -a localhost:3000 \"task hello\"", &server.1);
+    let task = sent.lines().find_map(|line| line.strip_prefix("Task ID: ")).unwrap();
+
+    // The copy is made while the server runs. What sqlite3 is given, SQLite does here.
+    let block = block_of(STORAGE, "VACUUM INTO").replace("data/tasks.db", "tasks/tasks.db");
+    let (before, rest) = block.split_once("sqlite3 tasks/tasks.db \"").unwrap();
+    let (sql, after) = rest.split_once('"').unwrap();
+    let after = after.split_once('\n').unwrap().1;
+    run_in(place, before, &server.1);
+    let sql = sql.replace("'copy/", &format!("'{}/copy/", place.display()));
+    rusqlite::Connection::open(data.join("tasks.db")).unwrap().execute_batch(&sql).unwrap();
+    let verified = run_in(place, after, &server.1);
+    assert!(verified.contains("Tasks: 1\n") && verified.contains("Findings: 0\n"), "{verified}");
+
+    let moved = run_in(place, block_of(STORAGE, "nuncio store export"), &server.1);
+    assert!(moved.contains("Tasks: 1\n") && moved.contains("Findings: 0\n"), "{moved}");
+    drop(server);
+    let printed = run_in(place, &format!("task={task}\n{}", block_of(STORAGE, "nuncio store log")), "");
+    for line in ["Tasks: 1", "Kind: created", "Would Prune: 0", "Pruned: 0", "Findings: 0"] {
+        assert!(printed.lines().any(|printed| printed == line), "{line} in {printed}");
+    }
+    // Restored, the copy is served.
+    let copy = place.join("copy");
+    let server = Server::run(&["demo-server", "--listen", "127.0.0.1:0", "--data", copy.to_str().unwrap()]);
+    assert!(run(&format!("nuncio task get -a localhost:3000 {task}"), &server.1).contains("COMPLETED"));
 }
 
 #[test]
