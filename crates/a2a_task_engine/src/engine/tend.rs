@@ -118,17 +118,16 @@ impl Shared {
         self.settle_doubts().await;
         let mut after = None;
         loop {
-            let orphans = self.storage.orphans(&self.agent, after.as_ref(), ORPHANS).await?;
+            let mut orphans = self.storage.orphans(&self.agent, after.as_ref(), ORPHANS).await?;
             for (scope, id) in &orphans {
                 // One task that cannot be read is not to keep the others waiting.
                 if let Err(error) = self.take_over(scope, *id).await {
                     tracing::warn!(task = %id, error = %Chain(&error), "cannot take a task over");
                 }
             }
-            match orphans.len() < ORPHANS {
-                true => break,
-                false => after = orphans.into_iter().last(),
-            }
+            // A page may be shorter than it could be, of what can be read.
+            let Some(last) = orphans.pop() else { break };
+            after = Some(last);
         }
         self.end_pauses().await?;
         self.resume_pushes().await?;
