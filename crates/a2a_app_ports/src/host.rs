@@ -12,7 +12,7 @@ pub trait Clock: Send + Sync {
     /// The time of day.
     fn now(&self) -> Timestamp;
 
-    /// Resolves after this time.
+    /// Resolves when so much time has gone by since the call, whenever it is polled first.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 

@@ -1,13 +1,17 @@
 //! tokio as the process that hosts an agent.
 
 use std::{
+    future::pending,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
 use a2a_protocol_core::Timestamp;
-use tokio::runtime::Handle;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep_until},
+};
 
 /// The time, tasks and randomness of this runtime.
 pub fn host(runtime: Handle) -> Host {
@@ -24,8 +28,14 @@ impl Clock for TokioClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // Not made before it is polled: only then is it sure that there is a runtime.
-        Box::pin(async move { tokio::time::sleep(duration).await })
+        // The timer is not made before it is polled: only then is it sure that there is a runtime.
+        let until = Instant::now().checked_add(duration);
+        Box::pin(async move {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => pending().await,
+            }
+        })
     }
 }
 
@@ -45,5 +55,19 @@ impl Random for ThreadRandom {
     /// for every id.
     fn random(&self) -> u128 {
         rand::random()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn time_runs_from_when_it_is_asked_for_whenever_it_is_waited_for() {
+        let asked = Instant::now();
+        let sleep = TokioClock.sleep(Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        sleep.await;
+        assert!(asked.elapsed() < Duration::from_secs(11), "{:?}", asked.elapsed());
     }
 }
