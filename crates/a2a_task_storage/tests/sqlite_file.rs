@@ -383,8 +383,10 @@ fn opens_what_it_may_not_write() {
         assert_fails(refused, SqlFailureKind::ReadOnly, &[&directory, "write access"]);
     }
     assert!(!path("new.db-lock").exists());
-    let copy = SqliteStorage::open_to_read(SqliteOptions::new(path("a %3F?copy.db"))).unwrap();
-    assert_eq!(block_on(copy.snapshot(&scope(), id(1))).unwrap().unwrap().revision, 3);
+    for name in ["a %3F?copy.db", "read.db"] {
+        let copy = SqliteStorage::open_to_read(SqliteOptions::new(path(name))).unwrap();
+        assert_eq!(block_on(copy.snapshot(&scope(), id(1))).unwrap().unwrap().revision, 3);
+    }
     let refused = SqliteStorage::open_to_read(SqliteOptions::new(path("busy.db")));
     assert_fails(refused, SqlFailureKind::ReadOnly, &[&directory, "this user may write"]);
 }
@@ -396,12 +398,13 @@ fn a_directory_that_may_not_be_written_is_a_clear_error() {
 
     let directory = tempfile::tempdir().unwrap();
     block_on(run_to_end(&open(&directory.path().join("tasks.db")), 1, 0));
-    // Copies, of which one is not whole without the log that is beside it.
-    for name in ["a %3F?copy.db", "busy.db"] {
+    // Copies, of which one was read before, and one is not whole without the log that is beside it.
+    for name in ["a %3F?copy.db", "read.db", "busy.db"] {
         std::fs::copy(directory.path().join("tasks.db"), directory.path().join(name)).unwrap();
         std::fs::set_permissions(directory.path().join(name), std::fs::Permissions::from_mode(0o444)).unwrap();
     }
-    std::fs::write(directory.path().join("busy.db-wal"), "").unwrap();
+    std::fs::write(directory.path().join("read.db-wal"), "").unwrap();
+    std::fs::write(directory.path().join("busy.db-wal"), "a log").unwrap();
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
     let test = std::env::current_exe().unwrap();
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout.starts_with(b"0\n");

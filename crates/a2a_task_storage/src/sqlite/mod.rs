@@ -99,8 +99,10 @@ impl Sqlite {
         is_no_directory(&path)?;
         let (clock, mut access) = (Clock::start(), Access::Read);
         let mut found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
-        // A copy, such as in a directory that may only be read. Whoever writes has a log beside it.
-        if found.as_ref().is_err_and(is_read_only) && !beside(&path, "-wal").exists() {
+        // A copy, such as in a directory that may only be read. Whoever writes has a log beside it; whoever
+        // has read leaves an empty one.
+        let has_log = || fs::metadata(beside(&path, "-wal")).is_ok_and(|log| log.len() > 0);
+        if found.as_ref().is_err_and(is_read_only) && !has_log() {
             access = Access::ReadAtRest;
             found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
         }

@@ -211,7 +211,7 @@ fn a_copy_in_a_directory_that_may_only_be_read_is_verified() {
     assert!(verified.status.success() && said.contains("Tasks: 1\n") && said.contains("Findings: 0\n"), "{said}");
     assert_eq!(fs::read_dir(&copy).unwrap().count(), 1, "nothing is left beside it");
     chmod(&copy, 0o755);
-    fs::write(copy.join("tasks.db-wal"), "").unwrap();
+    fs::write(copy.join("tasks.db-wal"), "a log").unwrap();
     chmod(&copy, 0o555);
     let said = String::from_utf8(verify().stderr).unwrap();
     assert!(said.contains("NUNCIO_ERR_STORE") && said.contains("this user may write to it"), "{said}");
