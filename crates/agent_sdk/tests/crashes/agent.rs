@@ -37,7 +37,9 @@ pub(crate) enum Store {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the process that the other tests start and kill"]
 async fn agent_process() {
-    let settings: Settings = serde_json::from_str(&std::env::var(SETTINGS).unwrap()).unwrap();
+    // Whoever runs ignored tests did not mean this one.
+    let Ok(settings) = std::env::var(SETTINGS) else { return };
+    let settings: Settings = serde_json::from_str(&settings).unwrap();
     // It goes with whoever started it, however that ends.
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());

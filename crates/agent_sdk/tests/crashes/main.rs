@@ -1,9 +1,9 @@
 //! An agent whose processes are killed, halted and cut off at random while callers send, stream,
 //! follow up and cancel; and what must be true of it afterwards.
 //!
-//! `CRASHES` says how often a process is killed in each test, `CRASH_SEED` what chance does. A seed
-//! gives the same callers, calls and crashes every time; who gets how far in between is not in its
-//! hands. A long run:
+//! `CRASHES` says how often a process is killed in each test, `CRASH_SEED` what chance does: each caller
+//! plays the same scenes with the same seed, and the same processes are harmed in the same way, one after
+//! the other; who gets how far in between is not in its hands. A long run:
 //!
 //! ```text
 //! CRASHES=300 CRASH_SEED=7 cargo test -p nuncio-agent-sdk --test crashes -- --nocapture

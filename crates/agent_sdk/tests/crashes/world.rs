@@ -157,7 +157,7 @@ impl World {
             let left: Vec<_> = tasks.iter().filter(|task| !task.status.state.is_terminal()).collect();
             let waits = left.iter().filter(|task| task.status.state.is_interrupted());
             for task in waits {
-                let _ = caller.cancel(&task.id).await;
+                let _ = caller.cancel(&task.id, Duration::ZERO).await;
             }
             if left.is_empty() {
                 break;

@@ -1,5 +1,8 @@
 //! Callers: they send, stream, follow up, cancel and set webhooks, and note what they are told.
 
+mod patience;
+mod watching;
+
 use std::{
     sync::{
         Arc,
@@ -11,21 +14,20 @@ use std::{
 use a2a_http_client::{Backoff, Timeouts};
 use agent_sdk::{
     client_builder,
-    ports::EventStream,
     prelude::*,
     protocol::{
-        CancelTaskRequest, Error, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
-        StreamResponse, SubscribeToTaskRequest, TaskPushNotificationConfig,
+        CancelTaskRequest, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
+        TaskPushNotificationConfig,
     },
 };
-use futures::{StreamExt, future::join};
-use tokio::time::{Instant, sleep, timeout_at};
+use futures::future::join;
+use tokio::time::sleep;
 
 use crate::{
     calls::Calls,
     dice::Dice,
     hooks::Hooks,
-    ledger::{Answer, Hook, Ledger, PATIENCE, Send, Stream},
+    ledger::{Answer, Hook, Ledger, Send},
     witness::now,
 };
 
@@ -72,17 +74,16 @@ impl Caller {
 
     /// Calls until there has been enough of it; what was begun then is brought to its end.
     pub(crate) async fn call(self, enough: Arc<AtomicBool>) {
-        let mut number = 0;
+        let (mut number, scenes) = (0, self.dice.of());
         while !enough.load(Ordering::SeqCst) {
             number += 1;
             // What it gave up is noted.
-            let _ = self.scene(&format!("{}-{number}", self.name)).await;
+            let _ = self.scene(&format!("{}-{number}", self.name), &scenes.of()).await;
         }
     }
 
     /// One message, and what follows from it.
-    async fn scene(&self, name: &str) -> Outcome<()> {
-        let dice = &self.dice;
+    async fn scene(&self, name: &str, dice: &Dice) -> Outcome<()> {
         let skill = SKILLS[dice.roll(SKILLS.len())];
         let count = if skill == "ask" { 1 + dice.roll(2) } else { 1 + dice.roll(25) };
         let mut request = SendMessageRequest::new(message(name, count, dice.roll(60)));
@@ -108,11 +109,11 @@ impl Caller {
         if !state.is_terminal() && !state.is_interrupted() {
             let watch = self.watch(&task);
             state = match dice.roll(4) {
-                0 => join(watch, self.cancel(&task)).await.0?,
+                0 => join(watch, self.cancel(&task, dice.millis(0, 300))).await.0?,
                 1 => join(watch, self.add_hook(name, &task)).await.0?,
                 2 => {
                     // It is said while the agent is at work, and so answered afterwards.
-                    let _ = join(watch, self.say(&format!("{name}-beside"), &task, 1)).await;
+                    let _ = join(watch, self.say(&format!("{name}-beside"), &task, 1, dice)).await;
                     self.watch(&task).await?
                 }
                 _ => watch.await?,
@@ -120,9 +121,11 @@ impl Caller {
         }
         for more in 0..3 {
             match state {
-                TaskState::InputRequired if dice.one_in(6) => return self.cancel(&task).await,
+                TaskState::InputRequired if dice.one_in(6) => return self.cancel(&task, dice.millis(0, 300)).await,
                 TaskState::InputRequired if dice.one_in(6) => return Ok(()),
-                TaskState::InputRequired => state = self.say(&format!("{name}-more-{more}"), &task, more % 2).await?,
+                TaskState::InputRequired => {
+                    state = self.say(&format!("{name}-more-{more}"), &task, more % 2, dice).await?
+                }
                 _ => return Ok(()),
             }
         }
@@ -160,102 +163,11 @@ impl Caller {
         one.or(other)
     }
 
-    /// Sends a message and watches what comes of it.
-    async fn stream(&self, request: &SendMessageRequest) -> Outcome<(Option<Arc<str>>, TaskState)> {
-        let id = &request.message.message_id;
-        let send = || self.once.send_streaming_message(CallContext::new(), request.clone());
-        let mut stream = Stream::default();
-        let mut state = TaskState::Completed;
-        loop {
-            let events = self.insist(id, "its stream", send).await?;
-            let read = self.read(id, events, &mut stream, &mut state).await;
-            let first = stream.events.first().map(|(_, first)| first.clone());
-            let (answer, task) = match first {
-                None if read.is_ok() => {
-                    self.ledger.fault(id, "its stream is empty");
-                    return Err(Gone);
-                }
-                // Nothing was heard yet: it is sent again.
-                None => continue,
-                Some(StreamResponse::Message(answer)) => (Answer::Message(answer), None),
-                Some(event) => {
-                    let task = event.task_id().unwrap().clone();
-                    (Answer::Task(task.clone()), Some(task))
-                }
-            };
-            self.ledger.facts().sends.push(Send { message: id.clone(), answer });
-            let Some(task) = task else { return Ok((None, state)) };
-            if read.is_ok() {
-                self.ledger.facts().streams.push(stream);
-            } else {
-                state = self.watch_on(&task, stream, state).await?;
-            }
-            return Ok((Some(task), state));
-        }
-    }
-
-    /// Watches a task until it rests.
-    async fn watch(&self, task: &Arc<str>) -> Outcome<TaskState> {
-        self.watch_on(task, Stream::default(), TaskState::Submitted).await
-    }
-
-    /// Watches a task on from where a stream was cut for good, until it rests.
-    async fn watch_on(&self, task: &Arc<str>, mut stream: Stream, mut state: TaskState) -> Outcome<TaskState> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let mut context = CallContext::new();
-            context.last_event_id = stream.events.iter().rev().find_map(|(sequence, _)| *sequence);
-            let subscription = self.once.subscribe_to_task(context, SubscribeToTaskRequest::new(&**task));
-            let read = match self.within(task, "its stream", subscription).await? {
-                Ok(events) => self.read(task, events, &mut stream, &mut state).await,
-                Err(error) if error.kind() == ErrorKind::UnsupportedOperation => {
-                    state = self.get(task).await?.status.state.clone();
-                    if !state.is_terminal() {
-                        self.ledger.fault(task, format!("cannot be watched, though it is {state}: {error}"));
-                    }
-                    Ok(())
-                }
-                Err(error) => Err(self.see(task, "its stream", &error)),
-            };
-            if read.is_ok() || Instant::now() > until {
-                self.ledger.facts().streams.push(stream);
-                return read.map(|()| state);
-            }
-            sleep(self.dice.millis(10, 100)).await;
-        }
-    }
-
-    /// Reads a stream until the task rests.
-    async fn read(
-        &self,
-        about: &str,
-        mut events: EventStream,
-        stream: &mut Stream,
-        state: &mut TaskState,
-    ) -> Outcome<()> {
-        loop {
-            let what = format!("the event of its stream after {:?}", stream.events.last());
-            match self.within(about, &what, events.next()).await? {
-                Some(Ok(event)) => {
-                    stream.events.push((event.sequence, event.response.clone()));
-                    let Some(status) = event.response.status() else { continue };
-                    *state = status.state.clone();
-                    // A subscription to a task that waits for its caller goes on for ever.
-                    if state.is_interrupted() {
-                        return Ok(());
-                    }
-                }
-                Some(Err(error)) => return Err(self.see(about, &what, &error)),
-                None => return Ok(()),
-            }
-        }
-    }
-
     /// Says more to a task; the state in which it rests.
-    async fn say(&self, name: &str, task: &Arc<str>, more: usize) -> Outcome<TaskState> {
-        let mut request = SendMessageRequest::new(message(name, more, self.dice.roll(60)));
+    async fn say(&self, name: &str, task: &Arc<str>, more: usize, dice: &Dice) -> Outcome<TaskState> {
+        let mut request = SendMessageRequest::new(message(name, more, dice.roll(60)));
         request.message.task_id = Some(task.clone());
-        let (answered, state) = match self.dice.roll(3) {
+        let (answered, state) = match dice.roll(3) {
             0 => self.stream(&request).await?,
             1 => self.send(&request, true).await?,
             _ => self.send(&request, false).await?,
@@ -266,8 +178,8 @@ impl Caller {
         Ok(state)
     }
 
-    pub(crate) async fn cancel(&self, task: &Arc<str>) -> Outcome<()> {
-        sleep(self.dice.millis(0, 300)).await;
+    pub(crate) async fn cancel(&self, task: &Arc<str>, after: Duration) -> Outcome<()> {
+        sleep(after).await;
         let cancel = || self.once.cancel_task(CallContext::new(), CancelTaskRequest::new(&**task));
         let canceled = self.insist(task, "its cancellation", cancel).await?;
         if canceled.status.state == TaskState::Canceled {
@@ -314,51 +226,6 @@ impl Caller {
             request.page_token = Some(page.next_page_token);
         }
     }
-
-    /// Calls until there is an answer.
-    async fn insist<T, F>(&self, about: &str, what: &str, call: impl Fn() -> F) -> Outcome<T>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let Ok(answer) = timeout_at(until, call()).await else {
-                self.ledger.fault(about, format!("{} waits for {what} {}", self.name, self.calls.tell()));
-                return Err(Gone);
-            };
-            match answer {
-                Ok(answer) => return Ok(answer),
-                Err(error) if is_trouble(&error) && Instant::now() < until => {
-                    sleep(self.dice.millis(10, 100)).await;
-                }
-                Err(error) => return Err(self.see(about, what, &error)),
-            }
-        }
-    }
-
-    /// The output of something that is not to take for ever.
-    async fn within<T>(&self, about: &str, what: &str, output: impl Future<Output = T>) -> Outcome<T> {
-        tokio::time::timeout(PATIENCE, output).await.map_err(|_| {
-            self.ledger.fault(about, format!("{} waits for {what} {}", self.name, self.calls.tell()));
-            Gone
-        })
-    }
-
-    /// Notes an error that no trouble explains.
-    fn see(&self, about: &str, what: &str, error: &Error) -> Gone {
-        // The task has ended, which the one who said more or cancelled it could not know.
-        let late = matches!(error.kind(), ErrorKind::UnsupportedOperation | ErrorKind::TaskNotCancelable)
-            && error.message().starts_with("the task has ended");
-        if !late && !is_trouble(error) {
-            self.ledger.fault(about, format!("{what}: {error:?}"));
-        }
-        Gone
-    }
-}
-
-/// Whether it is the lot of those whose agent is killed, halted and cut off.
-fn is_trouble(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Internal)
 }
 
 fn message(id: &str, count: usize, pause: usize) -> Message {
