@@ -1,17 +1,25 @@
 //! Where tasks are kept: as logs, with their folds, scoped to whom they belong.
 
+mod claim;
+mod error;
 mod lease;
+mod listing;
 mod push;
 mod task_id;
+mod writing;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use a2a_protocol_core::{Event, FoldError, Message, Task, TaskState, Timestamp};
+use a2a_protocol_core::{Event, Message, Task, Timestamp};
 
 use crate::BoxFuture;
+pub use claim::{Claim, Claimed};
+pub use error::StorageError;
 pub use lease::{Holder, Lease, ReplicaId, Taken};
+pub use listing::{ListQuery, Position, TaskPage};
 pub use push::{PushConfigKey, PushConfigRow, PushFailure};
 pub use task_id::{NotATaskId, TaskId};
+pub use writing::{Author, Creation};
 
 /// To whom tasks belong. What is in one scope does not exist for another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,173 +49,6 @@ pub struct Snapshot {
     pub has_push_configs: bool,
     /// Who runs the task; as of now, too.
     pub holder: Holder,
-}
-
-/// A place in a list: after the task of this status time and id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Position {
-    /// The time of the task's status.
-    pub time: Timestamp,
-    /// The task.
-    pub id: TaskId,
-}
-
-/// Which tasks to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListQuery {
-    /// Only tasks of this conversation.
-    pub context_id: Option<Arc<str>>,
-    /// Only tasks in this state.
-    pub state: Option<TaskState>,
-    /// Only tasks whose status is of this time or later.
-    pub status_after: Option<Timestamp>,
-    /// Only tasks after this place.
-    pub after: Option<Position>,
-    /// At most this many.
-    pub limit: usize,
-    /// Nobody looks at their artifacts: they may be left out, where that takes less than to have them.
-    pub without_artifacts: bool,
-}
-
-/// A page of a list: newest status first, then the greater id.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TaskPage {
-    /// The tasks.
-    pub tasks: Vec<Arc<Task>>,
-    /// The place after the last of them, if there are more.
-    pub next: Option<Position>,
-    /// How many tasks match, on all pages: exact.
-    pub total: u64,
-}
-
-/// A claim of a message id under the idempotent-send extension.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
-    /// The id that the caller chose.
-    pub message_id: Box<str>,
-    /// A digest of what the request says; a repeat says the same.
-    pub digest: [u8; 32],
-    /// The task that the message is to create, or is for.
-    pub task: TaskId,
-    /// Who claims it.
-    pub replica: ReplicaId,
-    /// Now.
-    pub now: Timestamp,
-    /// When the claim may be forgotten.
-    pub expires: Timestamp,
-}
-
-/// How a claim went.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Claimed {
-    /// It is the first of its id.
-    New,
-    /// The id is claimed for a task, which may be yet to come.
-    Task {
-        /// The task.
-        id: TaskId,
-        /// The place of the message in the log of the task, once it is stored there: then the claim
-        /// is used.
-        place: Option<Revision>,
-        /// Who has claimed it, unless that replica is lost by now.
-        by: Option<ReplicaId>,
-    },
-    /// The id was answered by this message.
-    Message(Arc<Message>),
-    /// The id is claimed for a request that says something else.
-    OtherContent,
-}
-
-/// What a new task begins with.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Creation {
-    /// Its first events: the very first is its creation.
-    pub events: Vec<Event>,
-    /// The push configuration that came with the message, if one did.
-    pub push: Option<Box<PushConfigRow>>,
-    /// Who runs it, under [`Lease::first`].
-    pub replica: ReplicaId,
-    /// Whether its message is claimed for it. Then it is stored only while it is, and the claim is
-    /// used with that.
-    pub claimed: bool,
-}
-
-impl Creation {
-    /// A task that begins with these events, run by this replica.
-    pub fn new(events: Vec<Event>, replica: ReplicaId) -> Self {
-        Self { events, push: None, replica, claimed: false }
-    }
-}
-
-/// On whose word events are appended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Author {
-    /// A run's, which has this lease.
-    Run(Lease),
-    /// A caller's.
-    Caller,
-    /// A caller's whose message, the first of the events, is claimed for the task. It is stored only
-    /// while it is, and the claim is used with that.
-    Claimant,
-}
-
-impl Author {
-    /// The lease of a run.
-    pub const fn lease(self) -> Option<Lease> {
-        match self {
-            Self::Run(lease) => Some(lease),
-            Self::Caller | Self::Claimant => None,
-        }
-    }
-}
-
-/// Why a storage did not do what it was asked.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum StorageError {
-    /// The scope has no such task.
-    NotFound,
-    /// The log is longer than the caller knew: nothing was written.
-    Conflict {
-        /// How long it is.
-        current: Revision,
-    },
-    /// The events do not fit the task: nothing was written.
-    Refused(FoldError),
-    /// There are as many as there may be: nothing was written.
-    Full,
-    /// The task is no longer run under this lease, or the replica is lost: nothing was written.
-    Fenced,
-    /// The message is not claimed for this task, or not any more, or was stored before: nothing was
-    /// written.
-    Unclaimed,
-    /// The storage itself failed.
-    Failed(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl fmt::Display for StorageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotFound => f.write_str("no such task in this scope"),
-            Self::Conflict { current } => write!(f, "the log is already at revision {current}"),
-            Self::Refused(error) => write!(f, "the event does not fit: {error}"),
-            Self::Full => f.write_str("there are as many as there may be"),
-            Self::Fenced => f.write_str("the task is run under another lease by now"),
-            Self::Unclaimed => f.write_str("the message is not claimed for this task"),
-            Self::Failed(_) => f.write_str("the storage failed"),
-        }
-    }
-}
-
-impl std::error::Error for StorageError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Refused(error) => Some(error),
-            Self::Failed(cause) => Some(&**cause),
-            Self::NotFound | Self::Conflict { .. } | Self::Full | Self::Fenced | Self::Unclaimed => None,
-        }
-    }
 }
 
 /// Keeps the tasks of many scopes. Every implementation passes the conformance suite.
