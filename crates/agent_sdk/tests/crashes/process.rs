@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -60,7 +60,7 @@ impl Replica {
         let mut running = self.running();
         running.number += 1;
         let number = running.number;
-        let log = File::create(self.directory.join(format!("{}-{number}.log", self.name))).unwrap();
+        let log = File::create(self.log(number)).unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "agent::agent_process", "--ignored", "--nocapture", "--test-threads=1"]);
         command.env(SETTINGS, serde_json::to_string(&self.settings).unwrap());
@@ -84,6 +84,9 @@ impl Replica {
     pub(crate) async fn until_it_listens(&self) {
         let listens = async {
             while !self.door.leads_to(&self.name) {
+                if let Some(ended) = self.ended() {
+                    panic!("{ended}");
+                }
                 sleep(Duration::from_millis(10)).await;
             }
         };
@@ -115,14 +118,21 @@ impl Replica {
         }
     }
 
-    /// How it ended, if it did so by itself.
+    /// How it ended, if it did so by itself, and what it said.
     pub(crate) fn ended(&self) -> Option<String> {
-        let status = self.running().process.as_mut()?.try_wait().unwrap()?;
-        Some(format!("{} has ended by itself: {status}", self.name))
+        let mut running = self.running();
+        let status = running.process.as_mut()?.try_wait().unwrap()?;
+        let log = std::fs::read_to_string(self.log(running.number)).unwrap();
+        Some(format!("{} has ended by itself: {status}\n{log}", self.name))
+    }
+
+    fn log(&self, number: usize) -> PathBuf {
+        self.directory.join(format!("{}-{number}.log", self.name))
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap()
+        // Processes are ended also where a test has failed with this in its hands.
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
