@@ -100,39 +100,32 @@ impl TaskRun {
             if log.state.is_terminal() {
                 return Err(HandlerError::new(format!("the task has ended as {}", log.state)));
             }
-            match self.try_append(log, kind.clone()).await {
+            let events = self.events(log, [kind.clone()]);
+            match self.store(log, events).await {
                 Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
                 other => return other.map_err(HandlerError::from),
             }
         }
     }
 
-    pub(super) async fn try_append(&self, log: &mut Log, kind: EventKind) -> Result<(), StorageError> {
-        self.try_append_all(log, [kind]).await
-    }
-
-    /// Appends events, and before them what is to be said along.
-    pub(super) async fn try_append_all(
-        &self,
-        log: &mut Log,
-        kinds: impl IntoIterator<Item = EventKind>,
-    ) -> Result<(), StorageError> {
-        let taken = log.taken.iter().map(|place| self.event(EventKind::Taken(*place)));
-        let events = kinds.into_iter().map(|kind| self.event(kind));
-        let events: Vec<_> = log.pending.iter().cloned().chain(taken).chain(events).collect();
-        if events.is_empty() {
-            return Ok(());
-        }
-        self.store(log, events).await?;
-        log.taken.clear();
-        Ok(())
+    /// Events, and before them what is stored along: what is to be [stored](Self::store).
+    pub(super) fn events(&self, log: &Log, kinds: impl IntoIterator<Item = EventKind>) -> Vec<Event> {
+        let mut events = Vec::with_capacity(log.pending.len() + log.taken.len() + 1);
+        events.extend_from_slice(&log.pending);
+        events.extend(log.taken.iter().map(|place| self.event(EventKind::Taken(*place))));
+        events.extend(kinds.into_iter().map(|kind| self.event(kind)));
+        events
     }
 
     pub(super) fn event(&self, kind: EventKind) -> Event {
         Event { time: self.engine.host.clock.now(), kind }
     }
 
+    /// Stores what was [put together](Self::events), if it is anything.
     pub(super) async fn store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
+        if events.is_empty() {
+            return Ok(());
+        }
         let stored = self.try_store(log, events).await;
         if let Err(StorageError::Fenced | StorageError::Unclaimed) = stored {
             // Whoever polls the handler is to drop it.
@@ -153,9 +146,11 @@ impl TaskRun {
             let held = self.held().filter(|held| self.engine.membership.is_good(*held)).ok_or(StorageError::Fenced)?;
             self.engine.storage.append(scope, id, log.revision, events, Author::Run(held.lease)).await?;
         } else {
-            self.try_create(log, events).await?;
+            // In a box, so that the many events that come after it need no room for it.
+            Box::pin(self.try_create(log, events)).await?;
         }
         log.revision = news.revision();
+        log.taken.clear();
         if let Some(state) = state {
             log.state = state;
         }

@@ -161,7 +161,7 @@ impl TaskRun {
     pub(crate) async fn create(&self) -> Result<(), StorageError> {
         let mut log = self.log.lock().await;
         while !log.pending.is_empty() {
-            let created = log.pending.clone();
+            let created = self.events(&log, []);
             match self.store(&mut log, created).await {
                 Err(StorageError::Conflict { .. }) => {}
                 stored => stored?,
@@ -268,7 +268,8 @@ impl TaskRun {
     /// Ends the task, unless others have appended in between: that is read.
     async fn end(&self, log: &mut Log, state: TaskState, text: Option<String>) -> Result<(), StorageError> {
         let message = text.map(|text| self.agent_message(text));
-        match self.try_append(log, EventKind::Status { state, message, metadata: None }).await {
+        let events = self.events(log, [EventKind::Status { state, message, metadata: None }]);
+        match self.store(log, events).await {
             Err(StorageError::Conflict { .. }) => self.refresh(log).await,
             ended => ended,
         }

@@ -104,7 +104,8 @@ impl TaskRun {
     pub(super) async fn resume_work(&self, log: &mut Log, also: Option<EventKind>) -> Result<(), StorageError> {
         while !log.state.is_terminal() {
             let working = log.state.is_interrupted().then(|| EventKind::status(TaskState::Working));
-            match self.try_append_all(log, working.into_iter().chain(also.clone())).await {
+            let events = self.events(log, working.into_iter().chain(also.clone()));
+            match self.store(log, events).await {
                 Err(StorageError::Conflict { .. }) => self.refresh(log).await?,
                 stored => return stored,
             }
