@@ -1,10 +1,6 @@
 //! Which replica runs which task.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use a2a_app_ports::{Holder, Lease, ReplicaId, Revision, Scope, StorageError, Taken, TaskId};
 use a2a_protocol_core::Timestamp;
@@ -16,11 +12,12 @@ use super::{MemoryStorage, lock, record::Record};
 #[derive(Debug, Default)]
 pub(super) struct Replicas(Mutex<Known>);
 
+/// There are few replicas: to find one among them takes less than to hash it.
 #[derive(Debug, Default)]
 struct Known {
-    present: HashSet<ReplicaId>,
+    present: BTreeSet<ReplicaId>,
     /// Those that may have left tasks behind.
-    lost: HashSet<ReplicaId>,
+    lost: BTreeSet<ReplicaId>,
     /// Tasks that nobody has and whose logs have grown since they were given back.
     waiting: BTreeSet<TaskId>,
 }
@@ -157,8 +154,8 @@ impl MemoryStorage {
     }
 
     /// Shows the tasks that lost replicas have, and forgets those of them that have none.
-    fn find_lost(&self, lost: &mut HashSet<ReplicaId>, mut see: impl FnMut(&Record, TaskId)) {
-        let mut missed = HashSet::new();
+    fn find_lost(&self, lost: &mut BTreeSet<ReplicaId>, mut see: impl FnMut(&Record, TaskId)) {
+        let mut missed = BTreeSet::new();
         self.shards.for_each(|id, record| {
             let Some(holder) = record.kept().holder().filter(|holder| lost.contains(holder)) else { return };
             missed.insert(holder);
