@@ -19,6 +19,7 @@ mod watch;
 
 use std::{
     fmt,
+    future::ready,
     sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
@@ -195,38 +196,42 @@ impl Drop for Shared {
 
 impl AgentService for Engine {
     fn handle(&self, context: CallContext, call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
-        Box::pin(async move {
-            call.validate()?;
-            self.0.check_capability(&call)?;
-            let engine = &self.0;
-            match call {
-                Call::SendMessage(request) => engine.send(context, request).await,
-                Call::SendStreamingMessage(request) => engine.send_streaming(context, request).await,
-                Call::GetTask(request) => engine.get(&context, &request).await,
-                Call::ListTasks(request) => engine.list(&context, request).await,
-                Call::CancelTask(request) => engine.cancel(&context, &request).await,
-                Call::SubscribeToTask(request) => engine.subscribe(&context, &request).await,
-                // In boxes of their own, so that no other call needs room for them.
-                Call::CreateTaskPushNotificationConfig(config) => {
-                    Box::pin(engine.create_push_config(&context, config)).await
-                }
-                Call::GetTaskPushNotificationConfig(request) => {
-                    Box::pin(engine.get_push_config(&context, &request)).await
-                }
-                Call::ListTaskPushNotificationConfigs(request) => {
-                    Box::pin(engine.list_push_configs(&context, &request)).await
-                }
-                Call::DeleteTaskPushNotificationConfig(request) => {
-                    Box::pin(engine.delete_push_config(&context, &request)).await
-                }
-                Call::Custom(call) => {
-                    Err(Error::new(ErrorKind::MethodNotFound, format!("no method {:?}", shortened(&call.method))))
-                }
-                // Refused by the capability check as long as the card does not declare them.
-                other => Err(unsupported(&other.name())),
+        let engine = &self.0;
+        if let Err(error) = call.validate().and_then(|()| engine.check_capability(&call)) {
+            return refused(error);
+        }
+        // Each call in a box of its own, which has no room for the others.
+        match call {
+            Call::SendMessage(request) => Box::pin(engine.send(context, request)),
+            Call::SendStreamingMessage(request) => Box::pin(engine.send_streaming(context, request)),
+            Call::GetTask(request) => Box::pin(async move { engine.get(&context, &request).await }),
+            Call::ListTasks(request) => Box::pin(async move { engine.list(&context, request).await }),
+            Call::CancelTask(request) => Box::pin(async move { engine.cancel(&context, &request).await }),
+            Call::SubscribeToTask(request) => Box::pin(async move { engine.subscribe(&context, &request).await }),
+            Call::CreateTaskPushNotificationConfig(config) => {
+                Box::pin(async move { engine.create_push_config(&context, config).await })
             }
-        })
+            Call::GetTaskPushNotificationConfig(request) => {
+                Box::pin(async move { engine.get_push_config(&context, &request).await })
+            }
+            Call::ListTaskPushNotificationConfigs(request) => {
+                Box::pin(async move { engine.list_push_configs(&context, &request).await })
+            }
+            Call::DeleteTaskPushNotificationConfig(request) => {
+                Box::pin(async move { engine.delete_push_config(&context, &request).await })
+            }
+            Call::Custom(call) => {
+                let text = format!("no method {:?}", shortened(&call.method));
+                refused(Error::new(ErrorKind::MethodNotFound, text))
+            }
+            // Refused by the capability check as long as the card does not declare them.
+            other => refused(unsupported(&other.name())),
+        }
     }
+}
+
+fn refused<'a>(error: Error) -> BoxFuture<'a, Result<Reply, Error>> {
+    Box::pin(ready(Err(error)))
 }
 
 impl Shared {
