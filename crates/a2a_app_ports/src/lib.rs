@@ -38,9 +38,9 @@ pub use push::{PushOutcome, PushRequest, PushTransport};
 pub use race::unless;
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
-    Author, Claim, Claimed, Creation, FleetStorage, Holder, Lease, ListQuery, NotATaskId, Position, PushConfigKey,
-    PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken, TaskId, TaskPage,
-    TaskStorage,
+    AT_THE_END, Author, Claim, Claimed, Creation, FleetStorage, Holder, Lease, ListQuery, NotATaskId, Position,
+    PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken,
+    TaskId, TaskPage, TaskStorage,
 };
 pub use transport_error::{TransportError, causes};
 pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

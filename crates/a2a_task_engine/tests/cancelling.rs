@@ -4,12 +4,19 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
 
 use a2a_app_ports::{AgentOperations, HandlerError};
 use a2a_protocol_core::TaskState;
+use a2a_task_engine::Engine;
 use futures::StreamExt;
-use support::{Gate, cancel, engine, idle, immediately, plain, request, skill, state, task, within};
+use support::{
+    Gate, TestStorage, cancel, engine, engine_on, follow_up, idle, immediately, plain, request, skill, state, task,
+    within,
+};
 use tokio::sync::Notify;
 
 #[tokio::test(start_paused = true)]
@@ -130,4 +137,45 @@ async fn what_a_handler_does_after_the_end_is_done_while_the_stream_is_held() {
     }
     idle(&engine).await;
     drop(stream);
+}
+
+/// A handler that appends without end, to an artifact that grows, on a storage that takes its time.
+fn writing() -> (Engine, Arc<AtomicU32>) {
+    let written = Arc::new(AtomicU32::new(0));
+    let counter = written.clone();
+    let handler = skill(move |_turn, task| {
+        let written = counter.clone();
+        async move {
+            let mut text = task.artifact("text");
+            while written.fetch_add(1, Ordering::SeqCst) < 10_000 {
+                text.append("more ").await?;
+            }
+            Ok(())
+        }
+    });
+    (engine_on(Arc::new(TestStorage::slow(1)), handler), written)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_gets_in_however_fast_the_handler_writes() {
+    let (engine, written) = writing();
+    let begun = task(engine.send_message(plain(), immediately(request("m", "go"))).await);
+    let before = written.load(Ordering::SeqCst);
+    let canceled = cancel(&engine, &begun.id).await.unwrap();
+    assert_eq!(canceled.status.state, TaskState::Canceled);
+    let meanwhile = written.load(Ordering::SeqCst) - before;
+    assert!(meanwhile < 50, "{meanwhile} were written meanwhile");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_gets_in_however_fast_the_handler_writes() {
+    let (engine, written) = writing();
+    let begun = task(engine.send_message(plain(), immediately(request("m", "go"))).await);
+    let before = written.load(Ordering::SeqCst);
+    let more = immediately(follow_up(&begun.id, "m2", "and then?"));
+    let under_way = task(within("the follow-up", engine.send_message(plain(), more)).await);
+    assert!(under_way.history.iter().any(|said| said.message_id == "m2"));
+    let meanwhile = written.load(Ordering::SeqCst) - before;
+    assert!(meanwhile < 50, "{meanwhile} were written meanwhile");
+    cancel(&engine, &begun.id).await.unwrap();
 }

@@ -4,9 +4,10 @@ use a2a_protocol_core::{Event, FoldError, TaskState};
 use futures::future::join_all;
 
 use super::tasks::{
-    assert_conflict, assert_log, chunk, create, created, fold, full_log, good, id, metadata, said, scope, status,
+    REPLICA, assert_conflict, assert_log, chunk, create, created, fold, full_log, good, id, metadata, said, scope,
+    status,
 };
-use crate::{Author, Revision, Scope, Storage, StorageError, TaskId};
+use crate::{AT_THE_END, Author, Lease, Revision, Scope, Storage, StorageError, TaskId};
 
 pub(super) async fn a_created_task_is_read_back(storage: &impl Storage) {
     let scope = scope("agent");
@@ -69,11 +70,28 @@ pub(super) async fn an_append_at_another_revision_is_a_conflict(storage: &impl S
     let scope = scope("agent");
     let log = [created(1, "context"), status(2, TaskState::Working), said(3, "Well?")];
     good(create(storage, &scope, id(1), log.to_vec()).await);
-    for expected in [0, 1, 2, 4, 5, Revision::MAX] {
+    for expected in [0, 1, 2, 4, 5, Revision::MAX - 1] {
         assert_conflict(storage.append(&scope, id(1), expected, vec![said(4, "Late.")], Author::Caller).await, 3);
         // Who is late hears that first, whatever they bring.
         assert_conflict(storage.append(&scope, id(1), expected, vec![created(4, "context")], Author::Caller).await, 3);
     }
+    assert_log(storage, &scope, id(1), &log).await;
+}
+
+pub(super) async fn what_callers_say_gets_in_wherever_the_log_ends(storage: &impl Storage) {
+    let scope = scope("agent");
+    let mut log = vec![created(1, "context"), said(2, "Well?"), said(3, "And?")];
+    good(create(storage, &scope, id(1), log[..1].to_vec()).await);
+    assert_eq!(good(storage.append(&scope, id(1), AT_THE_END, log[1..].to_vec(), Author::Caller).await), 3);
+    log.push(status(4, TaskState::Working));
+    let lease = Author::Run(Lease::first(REPLICA));
+    good(storage.append(&scope, id(1), 3, vec![log[3].clone()], lease).await);
+    log.push(said(5, "Now?"));
+    assert_eq!(good(storage.append(&scope, id(1), AT_THE_END, vec![log[4].clone()], Author::Caller).await), 5);
+    log.push(status(6, TaskState::Completed));
+    good(storage.append(&scope, id(1), 5, vec![log[5].clone()], lease).await);
+    let late = storage.append(&scope, id(1), AT_THE_END, vec![said(7, "Late.")], Author::Caller).await;
+    assert!(matches!(late, Err(StorageError::Refused(FoldError::Ended(TaskState::Completed)))), "{late:?}");
     assert_log(storage, &scope, id(1), &log).await;
 }
 

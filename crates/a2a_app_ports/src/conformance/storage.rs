@@ -48,6 +48,7 @@ cases! {
     logs::a_log_begins_with_its_creation,
     logs::appended_events_are_folded_and_kept,
     logs::an_append_at_another_revision_is_a_conflict,
+        logs::what_callers_say_gets_in_wherever_the_log_ends,
     logs::a_refused_batch_changes_nothing,
     logs::a_refused_creation_creates_nothing,
     logs::an_ended_task_takes_no_more_events,

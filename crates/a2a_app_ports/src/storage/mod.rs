@@ -35,6 +35,9 @@ pub struct Scope {
 /// How many events a log has: the sequence number of its last one.
 pub type Revision = u64;
 
+/// In place of the revision at which to append: wherever the log ends.
+pub const AT_THE_END: Revision = Revision::MAX;
+
 /// A task as of a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
@@ -65,8 +68,9 @@ pub trait TaskStorage: Send + Sync {
         creation: Creation,
     ) -> BoxFuture<'a, Result<Revision, StorageError>>;
 
-    /// Appends to a log that has exactly `expected` events. All events are stored, or none; they are
-    /// stored when this returns. With the end of the task its lease ends.
+    /// Appends to a log that has exactly `expected` events, or however many with [`AT_THE_END`]: so what
+    /// callers say gets in, however fast a run writes. All events are stored, or none; they are stored
+    /// when this returns. With the end of the task its lease ends.
     ///
     /// # Errors
     /// `NotFound`, `Fenced` when the lease is not the task's, else `Conflict` when the log is longer

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Author, CallContext, Reply, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{AT_THE_END, Author, CallContext, Reply, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{CancelTaskRequest, Error, ErrorKind, Event, EventKind, Message, Part, Role, TaskState};
 
 use super::{
@@ -40,12 +40,13 @@ impl Shared {
                 return Err(Error::new(ErrorKind::TaskNotCancelable, text).with_metadata("taskId", &*request.id));
             }
             // Who runs the task ends it; a task that nobody runs is ended here.
-            let (engine, its, of, revision) = (self.clone(), live.clone(), scope.clone(), snapshot.revision);
+            let (engine, its, of) = (self.clone(), live.clone(), scope.clone());
             drop(snapshot);
-            let steps = async move { engine.ask_to_stop(&its, &of, revision).await };
+            let steps = async move { engine.ask_to_stop(&its, &of).await };
             match Whole::new(self.clone(), Box::pin(steps)).await {
                 Ok(()) => {}
-                Err(StorageError::Conflict { .. }) => continue,
+                // It has ended meanwhile.
+                Err(StorageError::Refused(_)) => continue,
                 Err(error) => return Err(failed(error)),
             }
             // Once it is asked for, whoever runs the task is waited for; before, it was not known.
@@ -61,12 +62,7 @@ impl Shared {
     }
 
     /// Has the log say that the task is to be stopped, or, when nobody runs it, that it is.
-    async fn ask_to_stop(
-        self: &Arc<Self>,
-        live: &Arc<Live>,
-        scope: &Scope,
-        revision: Revision,
-    ) -> Result<(), StorageError> {
+    async fn ask_to_stop(self: &Arc<Self>, live: &Arc<Live>, scope: &Scope) -> Result<(), StorageError> {
         if live.start() {
             let acquired = self.acquire(live, scope).await.inspect_err(|_| live.quit())?;
             if let Acquired::Held { held, .. } = acquired {
@@ -75,9 +71,8 @@ impl Shared {
         }
         if !live.cancel.is_requested() {
             let events = vec![Event { time: self.host.clock.now(), kind: EventKind::CancelRequested }];
-            let news = News::of(revision, &events);
-            self.storage.append(scope, live.id(), revision, events, Author::Caller).await?;
-            self.grown(live, scope, &news);
+            let revision = self.storage.append(scope, live.id(), AT_THE_END, events.clone(), Author::Caller).await?;
+            self.grown(live, scope, &News::of(revision - 1, &events));
             live.cancel.request();
         }
         Ok(())

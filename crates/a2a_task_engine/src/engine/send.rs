@@ -6,11 +6,11 @@ use std::sync::{
 };
 
 use a2a_app_ports::{
-    Answers, Author, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId,
+    AT_THE_END, Answers, Author, CallContext, PushConfigRow, Reply, Revision, Scope, Snapshot, StorageError, TaskId,
 };
 use a2a_protocol_core::{
-    Error, ErrorKind, Event, EventKind, Message, SendDetails, SendMessageRequest, SendMessageResponse, StreamEvent,
-    StreamResponse, extensions::IDEMPOTENT_SEND, log,
+    Error, ErrorKind, Event, EventKind, FoldError, Message, SendDetails, SendMessageRequest, SendMessageResponse,
+    StreamEvent, StreamResponse, TaskState, extensions::IDEMPOTENT_SEND, log,
 };
 use futures::stream;
 
@@ -229,7 +229,7 @@ impl Shared {
     }
 
     /// Adds a message to a task, and runs it unless somebody does.
-    async fn follow_up(self: &Arc<Self>, incoming: Incoming, mut snapshot: Snapshot) -> Result<Sending, Error> {
+    async fn follow_up(self: &Arc<Self>, incoming: Incoming, snapshot: Snapshot) -> Result<Sending, Error> {
         let Incoming { scope, id, mut message, details, context, claim, mut push, .. } = incoming;
         let author = if claim.is_some() { Author::Claimant } else { Author::Caller };
         self.attend();
@@ -250,36 +250,34 @@ impl Shared {
         message.context_id = Some(context_id.clone());
         let name = snapshot.task.id.clone();
         let message = Arc::new(message);
-        let place = loop {
-            // Held on to, the snapshot would have to be copied by the append.
-            let (found, state) = (snapshot.revision, snapshot.task.status.state.clone());
-            self.observe(&live, &scope, &snapshot);
-            drop(snapshot);
-            if state.is_terminal() {
-                let text = format!("the task has ended as {state} and takes no more messages");
-                return Err(Error::new(ErrorKind::UnsupportedOperation, text));
+        // Held on to, the snapshot would have to be copied by the append.
+        let (found, state) = (snapshot.revision, snapshot.task.status.state.clone());
+        self.observe(&live, &scope, &snapshot);
+        drop(snapshot);
+        let ended = |state: &TaskState| {
+            let text = format!("the task has ended as {state} and takes no more messages");
+            Error::new(ErrorKind::UnsupportedOperation, text)
+        };
+        if state.is_terminal() {
+            return Err(ended(&state));
+        }
+        if let Some(row) = push.take() {
+            // Before the message, so that nothing that follows from it is missed.
+            Box::pin(self.put_push_config(&scope, id, *row, found)).await?;
+            self.tell(&live, &scope);
+            self.publish(id, 0);
+        }
+        let event = |kind| Event { time: self.host.clock.now(), kind };
+        let mut events = vec![event(EventKind::Message(message.clone()))];
+        events.extend(details.clone().map(|details| event(EventKind::Details(details))));
+        let place = match self.storage.append(&scope, id, AT_THE_END, events.clone(), author).await {
+            Ok(revision) => {
+                let before = revision - events.len() as Revision;
+                self.grown(&live, &scope, &News::of(before, &events));
+                before + 1
             }
-            if let Some(row) = push.take() {
-                // Before the message, so that nothing that follows from it is missed.
-                Box::pin(self.put_push_config(&scope, id, *row, found)).await?;
-                self.tell(&live, &scope);
-                self.publish(id, 0);
-            }
-            let event = |kind| Event { time: self.host.clock.now(), kind };
-            let mut events = vec![event(EventKind::Message(message.clone()))];
-            events.extend(details.clone().map(|details| event(EventKind::Details(details))));
-            let news = News::of(found, &events);
-            match self.storage.append(&scope, id, found, events, author).await {
-                Ok(_) => {
-                    self.grown(&live, &scope, &news);
-                    break found + 1;
-                }
-                Err(StorageError::Conflict { .. }) => {
-                    let newer = self.storage.snapshot(&scope, id).await.map_err(failed)?;
-                    snapshot = newer.ok_or_else(|| Error::task_not_found(&name))?;
-                }
-                Err(error) => return Err(failed(error)),
-            }
+            Err(StorageError::Refused(FoldError::Ended(state))) => return Err(ended(&state)),
+            Err(error) => return Err(failed(error)),
         };
         live.follow(place);
         let mut work = None;

@@ -97,14 +97,15 @@ impl Claims {
         Ok(())
     }
 
-    /// Stores a message, of which this says where it is in the log of its task; it is told whether the
-    /// message is claimed for that. The claim is used with it, and nobody frees it meanwhile.
+    /// Stores so many events of which a message is the first, where the log of its task ends then; it is
+    /// told whether the message is claimed for that. The claim is used with it, and nobody frees it
+    /// meanwhile.
     pub(super) fn store_claimed(
         &self,
         scope: &Scope,
         message_id: &str,
         task: TaskId,
-        place: Revision,
+        events: usize,
         store: impl FnOnce(bool) -> Result<Revision, StorageError>,
     ) -> Result<Revision, StorageError> {
         let key = (scope.clone(), message_id.into());
@@ -112,7 +113,7 @@ impl Claims {
         let known = shard.claims.get_mut(&key).filter(|known| known.is_open_for(task));
         let stored = store(known.is_some())?;
         if let Some(known) = known {
-            known.place = Some(place);
+            known.place = Some(stored + 1 - events as Revision);
         }
         Ok(stored)
     }

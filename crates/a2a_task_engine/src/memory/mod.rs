@@ -118,9 +118,9 @@ impl MemoryStorage {
         if !creation.claimed {
             return self.create_if(scope, id, creation, true);
         }
-        let message_id = claimed_message(&creation.events)?;
+        let (message_id, count) = (claimed_message(&creation.events)?, creation.events.len());
         self.claims
-            .store_claimed(scope, &message_id, id, 1, |is_claimed| self.create_if(scope, id, creation, is_claimed))
+            .store_claimed(scope, &message_id, id, count, |is_claimed| self.create_if(scope, id, creation, is_claimed))
     }
 
     fn create_if(
@@ -177,8 +177,8 @@ impl MemoryStorage {
         if author != Author::Claimant {
             return self.append_if(scope, id, expected, events, author, true);
         }
-        let message_id = claimed_message(&events)?;
-        self.claims.store_claimed(scope, &message_id, id, expected + 1, |is_claimed| {
+        let (message_id, count) = (claimed_message(&events)?, events.len());
+        self.claims.store_claimed(scope, &message_id, id, count, |is_claimed| {
             self.append_if(scope, id, expected, events, author, is_claimed)
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use a2a_app_ports::{Author, Holder, Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{AT_THE_END, Author, Holder, Lease, ReplicaId, Revision, Snapshot, StorageError, TaskId};
 use a2a_protocol_core::{Artifact, Event, EventKind, FoldError, Task, TaskStatus, log};
 
 use super::{leases::Replicas, lock, pushes::Pushes, scopes::ScopeTasks, size};
@@ -77,7 +77,7 @@ impl Kept {
         if author.lease().is_some() && author.lease() != self.lease() {
             return Err(StorageError::Fenced);
         }
-        if self.revision != expected {
+        if expected != AT_THE_END && self.revision != expected {
             return Err(StorageError::Conflict { current: self.revision });
         }
         // One event is refused as a whole; of several, the later ones may be.

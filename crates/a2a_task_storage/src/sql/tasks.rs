@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Author, Creation, Lease, PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{
+    AT_THE_END, Author, Creation, Lease, PushConfigRow, ReplicaId, Revision, Scope, StorageError, TaskId,
+};
 use a2a_protocol_core::{Event, EventKind, FoldError, Message, Task, TaskState, Timestamp, log};
 use futures::future::try_join_all;
 
@@ -362,7 +364,7 @@ impl Operation for Append {
         if self.author.lease().is_some() && self.author.lease() != stored.lease() {
             return Err(StorageError::Fenced);
         }
-        if self.expected != stored.revision {
+        if self.expected != AT_THE_END && self.expected != stored.revision {
             return Err(StorageError::Conflict { current: stored.revision });
         }
         let claim = match self.author {
@@ -400,10 +402,11 @@ impl Operation for Append {
         Ok(revision)
     }
 
-    async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, _: &Revision) -> Result<bool, StorageError> {
+    async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, last: &Revision) -> Result<bool, StorageError> {
         // Waits until the commit that was lost is over.
         Stored::find(tx, self.id, &self.scope).await?;
-        self.batch.follows(tx, self.id, &self.scope, self.expected).await
+        let after = last.saturating_sub(self.batch.events.len() as Revision);
+        self.batch.follows(tx, self.id, &self.scope, after).await
     }
 }
 
