@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentOperations, Answers};
-use a2a_protocol_core::{ErrorKind, SubscribeToTaskRequest, TaskState};
+use a2a_protocol_core::{ErrorKind, EventKind, SubscribeToTaskRequest, TaskState};
 use a2a_task_engine::Skill;
 use futures::StreamExt;
 use support::{
@@ -80,6 +80,35 @@ async fn a_storage_that_fails_a_run_fails_all_who_wait_for_it() {
     let failed = &task(next).status;
     assert_eq!(failed.state, TaskState::Failed, "what was broken off is not begun again unasked");
     assert!(failed.message.as_ref().unwrap().text().contains("was lost"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_is_shorter_than_the_lease_costs_nothing_but_time() {
+    let (storage, gate) = (Arc::new(TestStorage::default()), Gate::new());
+    let handler_gate = gate.clone();
+    let handler = skill(move |_turn, task| {
+        let gate = handler_gate.clone();
+        async move {
+            task.artifact("text").append("before ").await?;
+            gate.pass().await;
+            task.artifact("text").append("after").await?;
+            task.checkpoint(&1).await
+        }
+    });
+    let engine = engine_on(storage.clone(), handler);
+    let sender = engine.clone();
+    let sending = tokio::spawn(async move { sender.send_message(plain(), request("m", "go")).await });
+    gate.reached().await;
+    storage.set_cut(true);
+    gate.open();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    storage.set_cut(false);
+
+    let done = task(within("the answer", sending).await.unwrap());
+    assert_eq!(done.status.state, TaskState::Completed);
+    let log = storage.log(&done.id);
+    let chunks = log.iter().filter(|event| matches!(event.kind, EventKind::Artifact { .. })).count();
+    assert_eq!(chunks, 2, "{log:#?}");
 }
 
 /// Asks at "ask", else completes; takes its time by the dice.

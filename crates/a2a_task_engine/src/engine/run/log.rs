@@ -1,11 +1,11 @@
 //! A run's view of the log, and how it writes it.
 
-use std::{collections::VecDeque, sync::atomic::Ordering};
+use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
 
 use a2a_app_ports::{Author, Creation, HandlerError, PushConfigRow, Revision, StorageError};
 use a2a_protocol_core::{Event, EventKind, TaskState};
 
-use super::{Said, Stage, TaskRun};
+use super::{Chain, Said, Stage, TaskRun};
 use crate::engine::{
     READ_AT_ONCE,
     live::lock,
@@ -42,6 +42,10 @@ impl Log {
     }
 }
 
+/// How often, and after which time, a storage is tried again that fails a run.
+const RETRIES: u32 = 30;
+const RETRY: Duration = Duration::from_secs(1);
+
 /// What became of a task that was to be given back.
 pub(super) enum Rest {
     /// Nobody here has it any more.
@@ -59,8 +63,15 @@ impl TaskRun {
             return Ok(());
         }
         loop {
-            let events = self.engine.storage.events(&self.subject.scope, self.subject.id, log.revision, READ_AT_ONCE);
-            let events = events.await?.ok_or(StorageError::NotFound)?;
+            let (scope, id) = (&self.subject.scope, self.subject.id);
+            let events = match self.engine.storage.events(scope, id, log.revision, READ_AT_ONCE).await {
+                Err(error @ StorageError::Failed(_)) => {
+                    self.try_later(error).await?;
+                    continue;
+                }
+                events => events?.ok_or(StorageError::NotFound)?,
+            };
+            self.failures.store(0, Ordering::SeqCst);
             let more = events.len() == READ_AT_ONCE;
             let news = News::of(log.revision, &events);
             self.live.learn(&news);
@@ -126,36 +137,87 @@ impl TaskRun {
         if events.is_empty() {
             return Ok(());
         }
-        let stored = self.try_store(log, events).await;
-        if let Err(StorageError::Fenced | StorageError::Unclaimed) = stored {
-            // Whoever polls the handler is to drop it.
-            self.fenced.store(true, Ordering::SeqCst);
-            self.live.cancel.wake();
+        let mut failed = false;
+        let stored = loop {
+            match self.try_store(log, events.clone()).await {
+                Err(error @ StorageError::Failed(_)) => {
+                    failed = true;
+                    self.try_later(error).await?;
+                }
+                // It may have been stored although that failed.
+                Err(StorageError::Conflict { .. }) if failed && self.has_stored(log, &events).await? => break Ok(()),
+                stored => break stored,
+            }
+        };
+        match &stored {
+            Ok(()) => {
+                self.failures.store(0, Ordering::SeqCst);
+                self.note_stored(log, &events);
+            }
+            Err(StorageError::Fenced | StorageError::Unclaimed) => {
+                // Whoever polls the handler is to drop it.
+                self.fenced.store(true, Ordering::SeqCst);
+                self.live.cancel.wake();
+            }
+            Err(_) => {}
         }
         stored
     }
 
-    async fn try_store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
-        let (scope, id) = (&self.subject.scope, self.subject.id);
-        let state = events.iter().rev().find_map(|event| match &event.kind {
-            EventKind::Status { state, .. } => Some(state.clone()),
-            _ => None,
-        });
-        let news = News::of(log.revision, &events);
-        if log.pending.is_empty() {
-            let held = self.held().filter(|held| self.engine.membership.is_good(*held)).ok_or(StorageError::Fenced)?;
-            self.engine.storage.append(scope, id, log.revision, events, Author::Run(held.lease)).await?;
-        } else {
-            // In a box, so that the many events that come after it need no room for it.
-            Box::pin(self.try_create(log, events)).await?;
-        }
+    fn note_stored(&self, log: &mut Log, events: &[Event]) {
+        let news = News::of(log.revision, events);
         log.revision = news.revision();
         log.taken.clear();
+        let state = events.iter().rev().find_map(|event| match &event.kind {
+            EventKind::Status { state, .. } => Some(state),
+            _ => None,
+        });
         if let Some(state) = state {
-            log.state = state;
+            log.state = state.clone();
         }
-        self.engine.grown(&self.live, scope, &news);
-        Ok(())
+        self.engine.grown(&self.live, &self.subject.scope, &news);
+    }
+
+    /// Waits before something is tried again that the storage has failed: for about as long as a
+    /// replica that cannot renew its leases may have them. The handler waits meanwhile and hears
+    /// nothing of it.
+    pub(super) async fn try_later(&self, error: StorageError) -> Result<(), StorageError> {
+        let failures = self.failures.fetch_add(1, Ordering::SeqCst);
+        if failures == 0 {
+            let task = &self.subject.name;
+            tracing::warn!(%task, error = %Chain(&error), "the storage fails a run, and is tried again");
+        }
+        if failures >= RETRIES || self.engine.membership.is_gone() {
+            return Err(error);
+        }
+        self.engine.host.clock.sleep(RETRY).await;
+        if self.is_lost() { Err(StorageError::Fenced) } else { Ok(()) }
+    }
+
+    /// Whether the storage has failed the run for too long.
+    pub(super) fn is_failed(&self) -> bool {
+        self.failures.load(Ordering::SeqCst) > RETRIES
+    }
+
+    /// Whether the log goes on with just these events.
+    async fn has_stored(&self, log: &Log, events: &[Event]) -> Result<bool, StorageError> {
+        let (scope, id) = (&self.subject.scope, self.subject.id);
+        loop {
+            match self.engine.storage.events(scope, id, log.revision, events.len()).await {
+                Err(error @ StorageError::Failed(_)) => self.try_later(error).await?,
+                found => return Ok(found?.is_some_and(|found| found == events)),
+            }
+        }
+    }
+
+    async fn try_store(&self, log: &mut Log, events: Vec<Event>) -> Result<(), StorageError> {
+        if !log.pending.is_empty() {
+            // In a box, so that the many events that come after it need no room for it.
+            return Box::pin(self.try_create(log, events)).await;
+        }
+        let (scope, id) = (&self.subject.scope, self.subject.id);
+        let held = self.held().filter(|held| self.engine.membership.is_good(*held)).ok_or(StorageError::Fenced)?;
+        self.engine.storage.append(scope, id, log.revision, events, Author::Run(held.lease)).await.map(drop)
     }
 
     /// Stores the task. It is a conflict when an earlier try got there although nobody heard of it, or
@@ -174,14 +236,15 @@ impl TaskRun {
         creation.claimed = self.subject.claim.is_some();
         match (self.engine.storage.create(scope, id, creation).await, earlier) {
             (Ok(_), _) => self.note_creation(log),
-            (Err(StorageError::Conflict { .. }), Some(_)) => {
+            (Err(conflict @ StorageError::Conflict { .. }), Some(_)) => {
+                // Told at once: whoever waits for the creation may stop here.
                 let begun = News::of(0, log.pending.get(..1).unwrap_or_default());
                 self.note_creation(log);
                 self.engine.grown(&self.live, scope, &begun);
-                self.refresh(log).await?;
-                return Err(StorageError::Conflict { current: log.revision });
+                return Err(conflict);
             }
             (Err(StorageError::Conflict { .. }), None) => {
+                self.hold(None);
                 return Err(StorageError::Failed("a random task id was taken".into()));
             }
             (Err(StorageError::Fenced), None) => {
@@ -205,7 +268,13 @@ impl TaskRun {
     pub(super) async fn give_back(&self, log: &mut Log) -> Result<Rest, StorageError> {
         let (scope, id) = (&self.subject.scope, self.subject.id);
         let held = self.held().ok_or(StorageError::Fenced)?;
-        if !self.engine.storage.release(scope, id, held.lease, log.revision).await? {
+        let released = loop {
+            match self.engine.storage.release(scope, id, held.lease, log.revision).await {
+                Err(error @ StorageError::Failed(_)) => self.try_later(error).await?,
+                released => break released?,
+            }
+        };
+        if !released {
             self.refresh(log).await?;
             return Ok(Rest::More);
         }

@@ -69,6 +69,8 @@ pub(crate) struct TaskRun {
     /// Whether a handler was called.
     begun: AtomicBool,
     records: AtomicU32,
+    /// How often in a row the storage has failed the run.
+    failures: AtomicU32,
     /// The answer of a run that ends without a task.
     direct: Mutex<Option<Result<Arc<Message>, Error>>>,
 }
@@ -133,6 +135,7 @@ impl TaskRun {
             log: AsyncMutex::new(log),
             begun: AtomicBool::new(false),
             records: AtomicU32::new(0),
+            failures: AtomicU32::new(0),
             direct: Mutex::default(),
         })
     }
@@ -163,7 +166,7 @@ impl TaskRun {
         while !log.pending.is_empty() {
             let created = self.events(&log, []);
             match self.store(&mut log, created).await {
-                Err(StorageError::Conflict { .. }) => {}
+                Err(StorageError::Conflict { .. }) => self.refresh(&mut log).await?,
                 stored => stored?,
             }
         }
@@ -213,6 +216,7 @@ impl TaskRun {
         let end = match ended {
             Ended::Lost => return Err(StorageError::Fenced),
             Ended::Returned(_) if self.is_lost() => return Err(StorageError::Fenced),
+            Ended::Returned(_) if self.is_failed() => return Err(StorageError::Failed(TOO_LONG.into())),
             Ended::Returned(Ok(())) => None,
             // Whatever broke off, it was asked to.
             Ended::Returned(Err(_)) if self.live.cancel.is_requested() => Some((TaskState::Canceled, None)),
@@ -335,7 +339,11 @@ impl TaskRun {
         if !self.is_created() {
             lock(&self.direct).get_or_insert_with(|| Err(abandoned()));
         }
-        self.live.quit();
+        match self.failures.load(Ordering::SeqCst) {
+            0 => self.live.quit(),
+            // Nor can those who wait here read how it goes on.
+            _ => self.live.abandon(),
+        }
     }
 
     fn agent_message(&self, text: String) -> Arc<Message> {
@@ -350,6 +358,8 @@ impl TaskRun {
         tracing::warn!(task = %self.subject.name, skill = %self.subject.skill.id, error = %error, cause, "{what}");
     }
 }
+
+const TOO_LONG: &str = "the storage has failed the run for too long";
 
 /// What callers are told when only the log may say more.
 pub(super) const AGENT_FAILED: &str = "the agent failed; its log says why";
