@@ -123,6 +123,8 @@ impl Shared {
         let (_, snapshot) = self.find_settled(scope, &id.to_string()).await?;
         self.observe(&live, scope, &snapshot);
         live.follow(place);
+        // The answer may be there long since.
+        self.read_on(&live).await;
         Ok(Sending { scope: scope.clone(), id, live, waiting, message: place, created: None, work: None })
     }
 }

@@ -1,6 +1,7 @@
 //! This engine as one of the replicas: it joins before it first writes what it answers for, says in
 //! time that it is still there, and when it cannot, gives up whatever it runs before the others do,
-//! and comes back as another.
+//! and comes back as another. What it ran is free when its lease is over, and not before: a handler
+//! that is in the middle of something may take its time to be dropped.
 
 use std::{
     collections::HashMap,
@@ -25,6 +26,8 @@ use super::{
 
 /// After these parts of the lease time without an answer it is over, with the rest to spare.
 const OVER_AFTER: (u32, u32) = (5, 6);
+/// So long a replica that leaves waits for handlers to be dropped.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// So often a sweep looks at a task that may be this replica's without its knowing: what a storage did
 /// although it failed, it may do much later.
 const LOOKS: u32 = 60;
@@ -41,8 +44,6 @@ pub(super) struct Membership {
 #[derive(Default)]
 struct Current {
     replica: Option<ReplicaId>,
-    /// As whom it was there before.
-    before: Option<ReplicaId>,
     /// Tasks that it may have although no run has them, because the storage failed when they were
     /// created, taken or run; and how often they are still looked at.
     doubtful: HashMap<TaskId, (Scope, u32)>,
@@ -152,7 +153,7 @@ impl Membership {
     fn lose(&self, epoch: u64) {
         let mut current = lock(&self.current);
         if self.epoch.load(Ordering::SeqCst) == epoch {
-            current.before = current.replica.take().or(current.before);
+            current.replica = None;
             current.doubtful.clear();
             self.epoch.fetch_add(1, Ordering::SeqCst);
         }
@@ -176,17 +177,12 @@ impl Shared {
                 return Ok(present);
             }
             self.attend();
-            let before = lock(&self.membership.current).before;
-            if let Some(before) = before {
-                // What it ran is free at once, should the storage still wait for it.
-                self.storage.leave(before).await?;
-            }
             let replica = ReplicaId::from_u128(self.host.random.random());
             let over = self.until_over();
             self.storage.join(replica, self.options.lease_time).await?;
             let present = {
                 let mut current = lock(&self.membership.current);
-                (current.replica, current.before) = (Some(replica), None);
+                current.replica = Some(replica);
                 Present { replica, epoch: self.membership.epoch.load(Ordering::SeqCst) }
             };
             tracing::debug!(%replica, agent = %self.agent, "joined");
@@ -214,11 +210,13 @@ impl Shared {
         let replica = {
             let mut current = lock(&self.membership.current);
             current.gone = true;
-            current.replica.or(current.before)
+            current.replica
         };
         let epoch = self.membership.epoch.load(Ordering::SeqCst);
         let Some(replica) = replica else { return Ok(()) };
         self.lose(Present { replica, epoch });
+        // Whatever still runs is dropped before others take it over, unless it does not let itself be.
+        select(Box::pin(self.live.idle()), self.host.clock.sleep(LAST_WORDS)).await;
         self.storage.leave(replica).await
     }
 

@@ -19,7 +19,7 @@ use futures::{
 
 use super::{
     READ_AT_ONCE, Shared,
-    drive::Drive,
+    drive::{Drive, Whole},
     failed,
     live::Live,
     membership::{Acquired, Held, Left},
@@ -138,7 +138,9 @@ impl Shared {
     /// Takes up what was left before this engine was there, and sees to what may be left later.
     pub(super) async fn resume(self: &Arc<Self>) -> Result<(), Error> {
         self.attend();
-        self.try_sweep().await.map_err(failed)
+        let engine = self.clone();
+        let steps = async move { engine.try_sweep().await };
+        Whole::new(self.clone(), Box::pin(steps)).await.map_err(failed)
     }
 
     /// Takes a task over that nobody runs: it is run again, or failed, or waits for its caller.
