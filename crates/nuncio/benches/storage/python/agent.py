@@ -40,7 +40,10 @@ class Bench(AgentExecutor):
 
 
 async def main():
-    listener = socket.create_server(('127.0.0.1', 0), backlog=128)
+    # Named as TCP: else asyncio leaves Nagle's algorithm on, and every answer waits for it.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(('127.0.0.1', 0))
+    listener.listen(128)
     url = f'http://127.0.0.1:{listener.getsockname()[1]}'
     card = AgentCard(
         name='Bench',
