@@ -18,7 +18,7 @@ use std::{
 use a2a_app_ports::{Author, FleetStorage, Lease, ListQuery, ReplicaId, StorageError, Taken, TaskStorage};
 use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage, SqlFailure, SqlFailureKind, StoreAdmin};
 use common::{LONG, REPLICA, chunk, create, created, id, scope};
-use futures::future::join_all;
+use futures::future::{FutureExt as _, join_all};
 use postgres::{PASSWORD, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -286,16 +286,20 @@ async fn connect(server: &Server) -> Client {
     client
 }
 
-/// Resolves when so many statements wait for the lock of a table.
-async fn wait_for_locks(admin: &Client, number: i64) {
-    const WAIT: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tasks%' \
-        AND application_name = 'nuncio'";
+/// Resolves when so many connections of storages are in such a state.
+async fn wait_for(admin: &Client, state: &str, number: i64) {
+    let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nuncio' AND {state}");
     let come = async {
-        while admin.query_one(WAIT, &[]).await.unwrap().get::<_, i64>(0) != number {
+        while admin.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) != number {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     timeout(OVER, come).await.unwrap();
+}
+
+/// Resolves when so many statements wait for the lock of a table.
+async fn wait_for_locks(admin: &Client, number: i64) {
+    wait_for(admin, "wait_event_type = 'Lock' AND query LIKE '%tasks%'", number).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -355,6 +359,56 @@ async fn a_replica_says_that_it_is_there_whatever_its_connections_wait_for() {
     };
     let ((appended, taken), ()) = timeout(OVER, async { futures::join!(work, heartbeats) }).await.unwrap();
     assert_eq!(appended.unwrap(), 2);
+    assert_eq!(taken.unwrap(), Taken::By(Lease::first(REPLICA)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_says_that_it_is_there_while_another_that_asked_for_its_tasks_stands_still() {
+    let server = Server::new();
+    let (proxy, mut options) = Proxy::start(&server).await;
+    let (asks, _) = open(&options).await;
+    options.url = server.url();
+    let holds = PostgresStorage::open(options.clone()).await.unwrap();
+    let (admin, of, other) = (connect(&server).await, scope(), ReplicaId::from_u128(2));
+    holds.join(other, LONG).await.unwrap();
+    assert!(holds.take_pushes(&of, id(1), REPLICA).await.unwrap());
+    let taken = async { asks.take(&of, id(1), other).await.map(|taken| taken == Taken::By(Lease::first(REPLICA))) };
+    let told = async { asks.take_pushes(&of, id(1), other).await.map(|tells| !tells) };
+    for asked in [taken.boxed(), told.boxed()] {
+        // Its transaction is open for a few seconds.
+        proxy.set(Before(b"COMMIT\0"));
+        let renews = async {
+            while proxy.get() != Nothing {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            assert!(holds.renew(REPLICA, LONG).await.unwrap());
+            wait_for(&admin, "state = 'idle in transaction'", 1).await;
+            proxy.set(All);
+        };
+        let (asked, ()) = timeout(OVER, async { futures::join!(asked, renews) }).await.unwrap();
+        assert!(asked.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_is_under_way_is_waited_for() {
+    let server = Server::new();
+    let (_proxy, options) = Proxy::start(&server).await;
+    let (storage, _) = open(&options).await;
+    let (admin, renews, of, other) = (connect(&server).await, connect(&server).await, scope(), ReplicaId::from_u128(2));
+    storage.join(other, LONG).await.unwrap();
+    let set = |sql: &str| {
+        format!("UPDATE \"{}\".replicas SET expires = {sql} WHERE id = decode('{:032x}', 'hex')", options.schema, 1)
+    };
+    // It has begun in time, and is late.
+    renews.batch_execute(&set("0")).await.unwrap();
+    renews.batch_execute(&format!("BEGIN; {}", set("4102444800000"))).await.unwrap();
+    let renewal = async {
+        wait_for(&admin, "wait_event_type = 'Lock' AND query LIKE '%replicas%'", 1).await;
+        renews.batch_execute("COMMIT").await.unwrap();
+    };
+    let taken = async { futures::join!(storage.take(&of, id(1), other), renewal) };
+    let (taken, ()) = timeout(OVER, taken).await.unwrap();
     assert_eq!(taken.unwrap(), Taken::By(Lease::first(REPLICA)));
 }
 

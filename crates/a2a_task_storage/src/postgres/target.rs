@@ -22,6 +22,9 @@ use crate::{SqlFailure, SqlFailureKind};
 /// Longer than anybody waits, and short enough to reckon with.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// For so long a transaction may stand still at most.
+const LONGEST_IDLE: Duration = Duration::from_secs(5);
+
 /// A database that can be connected to.
 #[derive(Clone)]
 pub(super) struct Target {
@@ -95,11 +98,12 @@ impl Target {
 
     /// What a connection has to be told before it is used.
     pub(super) fn setup(&self) -> String {
-        // Durability is promised, whatever the server is told by default; a replica that hangs must
-        // not hold rows for ever.
+        // Durability is promised, whatever the server is told by default; a replica that hangs must not
+        // hold rows for as long as others wait for them.
+        let idle = (self.patience / 2).min(LONGEST_IDLE).as_millis().max(1);
         format!(
             "SET search_path TO {}; SET default_transaction_isolation TO 'read committed'; \
-             SET idle_in_transaction_session_timeout TO '20s'; {}; \
+             SET idle_in_transaction_session_timeout TO {idle}; {}; \
              SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
             quoted(&self.schema),
             self.end_statements()

@@ -43,11 +43,20 @@ impl Operation for Presence {
     }
 }
 
-/// Whether a replica has been heard of. Waits for a renewal that is under way.
+/// Whether a replica has been heard of. One that has been is looked at without a lock, for which its
+/// renewals would wait; of one that seems not to have been, a renewal that is under way is waited for,
+/// and no other begins.
 pub(super) async fn is_present<C: Connection>(tx: &Tx<'_, C>, replica: ReplicaId) -> Result<bool, StorageError> {
-    const THERE: &str = "SELECT 1 FROM replicas WHERE id = ?1 AND expires > nuncio_now() /*pg FOR SHARE*/";
+    const THERE: &str = "SELECT expires > nuncio_now() FROM replicas WHERE id = ?1";
+    const STILL_THERE: &str = "SELECT expires > nuncio_now() FROM replicas WHERE id = ?1 /*pg FOR SHARE*/";
     let id = replica.as_u128().to_be_bytes();
-    Ok(!tx.db.query(THERE, &[Value::Bytes(&id)]).await?.is_empty())
+    for sql in [THERE, STILL_THERE] {
+        let rows = tx.db.query(sql, &[Value::Bytes(&id)]).await?;
+        if rows.first().map_or(Ok(0), |row| row.int(0))? != 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the replica that asks has been heard of, which is not to be given up meanwhile. Its renewals
