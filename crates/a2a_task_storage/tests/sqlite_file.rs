@@ -232,6 +232,34 @@ fn a_file_is_for_one_process() {
     open(&path);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_is_for_one_process_by_whatever_path_it_comes_to_it() {
+    use std::os::unix::fs::symlink;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name| directory.path().join(name);
+    std::fs::create_dir(path("data")).unwrap();
+    std::fs::create_dir(path("elsewhere")).unwrap();
+    symlink("../data/tasks.db", path("elsewhere/link.db")).unwrap();
+    symlink("elsewhere/link.db", path("link.db")).unwrap();
+    symlink("data", path("directory")).unwrap();
+    let paths = ["data/tasks.db", "elsewhere/link.db", "link.db", "directory/tasks.db"];
+    // The first of them makes the file.
+    for first in ["link.db", "data/tasks.db"] {
+        let storage = open(&path(first));
+        for second in paths {
+            assert_fails(SqliteStorage::open(path(second)), SqlFailureKind::InUse, &["tasks.db", "in use"]);
+        }
+        block_on(run_to_end(&storage, 1, 0));
+        let read = SqliteStorage::open_to_read(path("directory/tasks.db")).unwrap();
+        assert!(block_on(read.snapshot(&scope(), id(1))).unwrap().is_some());
+        drop(storage);
+        std::fs::remove_file(path("data/tasks.db")).unwrap();
+    }
+    assert_eq!(std::fs::read_dir(path("elsewhere")).unwrap().count(), 1, "what belongs to it is beside it");
+}
+
 #[test]
 fn a_directory_in_place_of_the_file_is_a_clear_error() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,8 +7,8 @@ mod workers;
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write as _},
-    path::Path,
+    io::{ErrorKind, Read, Seek, Write as _},
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::Relaxed},
     thread::{self, JoinHandle},
 };
@@ -78,9 +78,8 @@ impl SqlStorage<Sqlite> {
 
 impl Sqlite {
     fn open(options: SqliteOptions) -> Result<Self, StorageError> {
-        let path: Arc<Path> = options.path.clone().into();
-        is_no_directory(&path)?;
-        let lock = lock_file(&path)?;
+        is_no_directory(&options.path)?;
+        let (path, lock) = lock_file(&options.path)?;
         let clock = Clock::start();
         let writer = SqliteConnection::open(&path, clock, Access::Write)?;
         prepare(&path, &writer, options.max_bytes)?;
@@ -91,12 +90,12 @@ impl Sqlite {
     }
 
     fn open_to_read(options: SqliteOptions) -> Result<Self, StorageError> {
-        let path: Arc<Path> = options.path.clone().into();
-        if !path.exists() {
-            let message = format!("{} is not there", path.display());
+        if !options.path.exists() {
+            let message = format!("{} is not there", options.path.display());
             return Err(SqlFailure::new(SqlFailureKind::Missing, message).into());
         }
-        is_no_directory(&path)?;
+        is_no_directory(&options.path)?;
+        let path: Arc<Path> = followed(&options.path).map_err(|error| StorageError::Failed(Box::new(error)))?.into();
         let (clock, mut access) = (Clock::start(), Access::Read);
         let mut found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
         // A copy, such as in a directory that may only be read. Whoever writes has a log beside it; whoever
@@ -198,8 +197,9 @@ fn is_read_only(error: &StorageError) -> bool {
     SqlFailure::kind_of(error) == Some(SqlFailureKind::ReadOnly)
 }
 
-/// Locks the file for this process, by a file of its own beside it: SQLite's locks let others in.
-fn lock_file(path: &Path) -> Result<File, StorageError> {
+/// Locks the file for this process, by a file of its own beside it: SQLite's locks let others in. Comes
+/// with the path that is left when links are followed: else whoever came by another had a lock of his own.
+fn lock_file(path: &Path) -> Result<(Arc<Path>, File), StorageError> {
     let read_only = |path: &Path, error: std::io::Error| {
         let what = "cannot be opened for writing: give this user write access to it and its directory";
         SqlFailure::new(SqlFailureKind::ReadOnly, format!("{} {what}", path.display())).because(error)
@@ -215,6 +215,7 @@ fn lock_file(path: &Path) -> Result<File, StorageError> {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
+    let path = &followed(path).map_err(|error| read_only(path, error))?;
     let name = beside(path, "-lock");
     let mut lock = options.open(&name).map_err(|error| read_only(&name, error))?;
     match lock.try_lock() {
@@ -234,7 +235,26 @@ fn lock_file(path: &Path) -> Result<File, StorageError> {
     options.open(path).map_err(|error| read_only(path, error))?;
     // It only tells others who we are, and is no reason to fail.
     let _ = lock.set_len(0).and_then(|()| lock.rewind()).and_then(|()| write!(lock, "{}", std::process::id()));
-    Ok(lock)
+    Ok((path.as_path().into(), lock))
+}
+
+/// A path without links, also of a file that is not there yet. SQLite follows them too, and has its
+/// files beside the one that is found.
+fn followed(path: &Path) -> std::io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    loop {
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new(".")).canonicalize()?;
+        match path.canonicalize() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            followed => return followed,
+        }
+        match path.read_link() {
+            // It is to be made where the link leads.
+            Ok(target) => path = directory.join(target),
+            Err(_) => return Ok(path.file_name().map_or_else(|| directory.clone(), |name| directory.join(name))),
+        }
+    }
 }
 
 /// The version of the schema that a file has; 0 is none.
