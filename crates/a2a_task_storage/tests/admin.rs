@@ -172,6 +172,17 @@ fn damage_costs_only_what_is_damaged() {
 }
 
 #[test]
+fn damage_of_many_keeps_no_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tasks.db");
+    block_on(damage::fill_many(&open(&path)));
+    rusqlite::Connection::open(&path).unwrap().execute_batch(damage::MANY).unwrap();
+    let mut options = SqliteOptions::new(&path);
+    options.retention = damage::KEEP_FEW;
+    block_on(damage::of_many_keeps_no_others(&SqliteStorage::open(options).unwrap()));
+}
+
+#[test]
 fn a_flipped_byte_in_the_file_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");

@@ -92,6 +92,17 @@ async fn damage_costs_only_what_is_damaged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn damage_of_many_keeps_no_others() {
+    let server = Server::get();
+    let mut options = options(&server, "many");
+    damage::fill_many(&PostgresStorage::open(options.clone()).await.unwrap()).await;
+    let damage = format!("SET search_path TO many; {}", damage::MANY);
+    client(&server).await.batch_execute(&damage).await.unwrap();
+    options.retention = damage::KEEP_FEW;
+    damage::of_many_keeps_no_others(&PostgresStorage::open(options).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_has_ended_is_pruned() {
     let server = Server::get();
     let storage = PostgresStorage::open(options(&server, "pruned")).await.unwrap();

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// So many tasks, claims and events a piece has at most, so that nobody waits for it for long.
-pub(super) const TASKS: u64 = 64;
+const TASKS: u64 = 64;
 const CLAIMS: u64 = 1024;
 pub(super) const EVENTS: u64 = 4096;
 
@@ -24,7 +24,7 @@ pub(super) struct Sweep {
 }
 
 /// A task that has ended.
-struct Ended {
+pub(super) struct Ended {
     n: i64,
     id: TaskId,
     scope: i64,
@@ -35,18 +35,46 @@ struct Ended {
     revision: Revision,
 }
 
-/// What is read of tasks to forget.
+/// What is read of tasks to forget: so many, after so many, and what the filter takes.
 macro_rules! ended {
-    ($filter:literal) => {
-        concat!("SELECT t.n, t.id, t.scope, t.context, t.state, t.dropped, t.revision FROM tasks t WHERE ", $filter)
+    ($filter:literal, $order:literal) => {
+        concat!(
+            "SELECT t.n, t.id, t.scope, t.context, t.state, t.dropped, t.revision FROM tasks t WHERE ",
+            $filter,
+            " ORDER BY ",
+            $order,
+            " LIMIT ?1 OFFSET ?2 /*pg FOR UPDATE OF t*/"
+        )
     };
 }
-pub(super) use ended;
+
+/// Of those that are too old.
+const EXPIRED: &str = ended!("t.ended <= ?3", "t.ended");
+/// Of all that have ended.
+pub(super) const OLDEST: &str = ended!("t.ended IS NOT NULL", "t.ended");
+/// Of those that ended before a time.
+pub(super) const BEFORE: &str = ended!("t.ended < ?3", "t.ended");
 
 impl Ended {
-    /// Those of a statement of [`ended`].
-    fn of_rows(rows: &[Row]) -> Vec<Self> {
-        whole("a task that has ended", rows.iter().map(Self::of_row))
+    /// The first of those that a statement of [`ended`] finds, of which it looks at so many, and how many
+    /// it has looked at. What is damaged is looked at and stays: those behind it come all the same.
+    pub(super) async fn first<C: Connection>(
+        tx: &Tx<'_, C>,
+        sql: &'static str,
+        filter: Option<Value<'_>>,
+        most: u64,
+    ) -> Result<(Vec<Self>, u64), StorageError> {
+        let mut seen = 0;
+        loop {
+            let piece = TASKS.min(most - seen);
+            let values: Vec<_> = [count(piece), count(seen)].into_iter().chain(filter).collect();
+            let rows = tx.db.query(sql, &values).await?;
+            let tasks = whole("a task that has ended", rows.iter().map(Self::of_row));
+            seen += rows.len() as u64;
+            if !tasks.is_empty() || (rows.len() as u64) < TASKS || seen == most {
+                return Ok((tasks, seen));
+            }
+        }
     }
 
     fn of_row(row: &Row) -> Result<Self, StorageError> {
@@ -96,11 +124,11 @@ impl Ended {
 /// Forgets tasks as far as the budget allows: how many, and whether it was used up.
 pub(super) async fn forget_all<C: Connection>(
     tx: &Tx<'_, C>,
-    rows: &[Row],
+    tasks: Vec<Ended>,
     budget: &mut u64,
 ) -> Result<(u64, bool), StorageError> {
     let mut forgotten = 0;
-    for task in Ended::of_rows(rows) {
+    for task in tasks {
         if !task.drop_log(tx, budget).await? {
             return Ok((forgotten, true));
         }
@@ -121,37 +149,33 @@ impl Sweep {
     /// in its last snapshot.
     async fn logs<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
         const DUE: &str = ended!(
-            "t.log_due <= ?1 AND t.snapshot = t.revision AND NOT EXISTS (SELECT 1 FROM push_configs p \
-             WHERE p.task = t.id AND p.failed_at IS NULL AND p.told = 0) \
-             ORDER BY t.log_due LIMIT ?2 /*pg FOR UPDATE OF t*/"
+            "t.log_due <= ?3 AND t.snapshot = t.revision AND NOT EXISTS (SELECT 1 FROM push_configs p \
+             WHERE p.task = t.id AND p.failed_at IS NULL AND p.told = 0)",
+            "t.log_due"
         );
-        let rows = tx.db.query(DUE, &[self.before(tx.retention.replay_window), count(TASKS)]).await?;
-        let tasks = Ended::of_rows(&rows);
+        let due = self.before(tx.retention.replay_window);
+        let (tasks, seen) = Ended::first(tx, DUE, Some(due), u64::MAX).await?;
         for task in &tasks {
             if !task.drop_log(tx, budget).await? {
                 return Ok(true);
             }
         }
-        Ok(rows.len() as u64 == TASKS && !tasks.is_empty())
+        Ok(seen >= TASKS && !tasks.is_empty())
     }
 
     /// Tasks that ended too long ago, and the oldest of those that are too many.
     async fn tasks<C: Connection>(&self, tx: &Tx<'_, C>, budget: &mut u64) -> Result<bool, StorageError> {
-        const EXPIRED: &str = ended!("t.ended <= ?1 ORDER BY t.ended LIMIT ?2 /*pg FOR UPDATE OF t*/");
-        const OLDEST: &str = ended!("t.ended IS NOT NULL ORDER BY t.ended LIMIT ?1 /*pg FOR UPDATE OF t*/");
         let mut more = false;
         if let Some(keep) = tx.retention.keep_ended_for {
-            let rows = tx.db.query(EXPIRED, &[self.before(keep), count(TASKS)]).await?;
-            let (forgotten, used_up) = forget_all(tx, &rows, budget).await?;
-            more |= used_up || forgotten > 0 && rows.len() as u64 == TASKS;
+            let (tasks, seen) = Ended::first(tx, EXPIRED, Some(self.before(keep)), u64::MAX).await?;
+            let (forgotten, used_up) = forget_all(tx, tasks, budget).await?;
+            more |= used_up || forgotten > 0 && seen >= TASKS;
         }
         if let Some(most) = tx.retention.most_ended {
             let surplus = counts::ended(tx).await?.saturating_sub(most);
-            if surplus > 0 {
-                let rows = tx.db.query(OLDEST, &[count(surplus.min(TASKS))]).await?;
-                let (forgotten, used_up) = forget_all(tx, &rows, budget).await?;
-                more |= used_up || forgotten > 0 && surplus > TASKS;
-            }
+            let (tasks, seen) = Ended::first(tx, OLDEST, None, surplus).await?;
+            let (forgotten, used_up) = forget_all(tx, tasks, budget).await?;
+            more |= used_up || forgotten > 0 && surplus > seen;
         }
         Ok(more)
     }

@@ -1,12 +1,14 @@
 //! What is damaged costs no more than itself.
 
+use std::time::Duration;
+
 use a2a_app_ports::{ListQuery, Storage, TaskId};
-use a2a_task_storage::{Finding, Prune, SqlFailure, SqlFailureKind, StoreAdmin};
+use a2a_task_storage::{Finding, Prune, Retention, SqlFailure, SqlFailureKind, StoreAdmin};
 
 use super::{
     REPLICA,
     admin::{self, verify},
-    id, run_to_end, scope, sweep_all,
+    at, id, run_to_end, scope, sweep_all,
 };
 
 /// Damages a snapshot, a row, a scope, a claim and a log of those of [`fill`].
@@ -65,6 +67,44 @@ pub(crate) async fn costs_only_itself(storage: &(impl Storage + StoreAdmin)) {
     let tasks = storage.tasks(0, 99).await.unwrap();
     assert_eq!(tasks.found.iter().map(|task| task.id).collect::<Vec<_>>(), [2, 3].map(id));
     assert_eq!(about(&tasks.damaged), [Some(id(4)), Some(id(5))]);
+}
+
+/// Damages the rows of more tasks than are forgotten at once.
+pub(crate) const MANY: &str = "UPDATE tasks SET state = 77 WHERE n <= 70";
+
+/// Tasks of which those of [`MANY`] ended first.
+pub(crate) async fn fill_many(storage: &impl Storage) {
+    for number in 0..76 {
+        run_to_end(storage, number, number).await;
+    }
+}
+
+pub(crate) const KEEP_FEW: Retention = Retention {
+    replay_window: Duration::from_secs(1),
+    keep_ended_for: Some(Duration::from_secs(10)),
+    most_ended: Some(3),
+};
+
+/// With [`KEEP_FEW`].
+pub(crate) async fn of_many_keeps_no_others(storage: &(impl Storage + StoreAdmin)) {
+    let whole = async || {
+        let mut whole = Vec::new();
+        for number in 70..76 {
+            if storage.snapshot(&scope(), id(number)).await.unwrap().is_some() {
+                whole.push(number);
+            }
+        }
+        whole
+    };
+    assert_eq!(storage.prune(Prune::EndedBefore(at(71))).await.unwrap().0, 1);
+    assert_eq!(whole().await, [71, 72, 73, 74, 75]);
+    assert_eq!(storage.prune(Prune::Keep(4)).await.unwrap().0, 1);
+    assert_eq!(whole().await, [72, 73, 74, 75]);
+    sweep_all(storage, 5000).await;
+    assert_eq!(whole().await, [73, 74, 75]);
+    assert_eq!(storage.events(&scope(), id(75), 0, 9).await.unwrap(), None, "its log is gone");
+    sweep_all(storage, 50_000).await;
+    assert_eq!(whole().await, [0; 0]);
 }
 
 fn about(findings: &[Finding]) -> Vec<Option<TaskId>> {

@@ -5,9 +5,9 @@ use a2a_app_ports::StorageError;
 use crate::{
     Prune,
     sql::{
-        sweep::{EVENTS, TASKS, ended, forget_all},
+        sweep::{BEFORE, EVENTS, Ended, OLDEST, forget_all},
         transaction::{Connection, Operation, Pace, Tx},
-        values::{Value, count, time},
+        values::{Value, time},
     },
 };
 
@@ -39,16 +39,13 @@ impl Operation for Forget {
     async fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> Result<(u64, bool), StorageError> {
         // Beside a sweep it would forget more than it is to.
         const TURN: &str = "SELECT value FROM meta WHERE key = ?1 /*pg FOR UPDATE*/";
-        const BEFORE: &str = ended!("t.ended < ?1 ORDER BY t.ended LIMIT ?2 /*pg FOR UPDATE OF t*/");
-        const OLDEST: &str = ended!("t.ended IS NOT NULL ORDER BY t.ended LIMIT ?1 /*pg FOR UPDATE OF t*/");
         tx.db.query(TURN, &[Value::Text("sweep")]).await?;
         let all = HowMany(self.0).run(tx).await?;
-        let piece = count(all.min(TASKS));
-        let rows = match self.0 {
-            Prune::EndedBefore(when) => tx.db.query(BEFORE, &[time(when), piece]).await?,
-            Prune::Keep(_) => tx.db.query(OLDEST, &[piece]).await?,
+        let (tasks, _) = match self.0 {
+            Prune::EndedBefore(when) => Ended::first(tx, BEFORE, Some(time(when)), all).await?,
+            Prune::Keep(_) => Ended::first(tx, OLDEST, None, all).await?,
         };
-        let (forgotten, used_up) = forget_all(tx, &rows, &mut { EVENTS }).await?;
+        let (forgotten, used_up) = forget_all(tx, tasks, &mut { EVENTS }).await?;
         // Those that are left may be damaged.
         Ok((forgotten, used_up || forgotten > 0 && all > forgotten))
     }
