@@ -43,8 +43,10 @@ enum Carries {
     Upto(&'static [u8]),
     /// Nothing more, from where a client says this, where it loses its connection.
     CutAt(&'static [u8]),
+    /// All, but this, which makes no sense when it arrives.
+    Spoils(&'static [u8]),
 }
-use Carries::{All, Before, CutAt, Nothing, Upto};
+use Carries::{All, Before, CutAt, Nothing, Spoils, Upto};
 
 /// Stands between the storage and the server: takes connections and bytes at any time, and carries
 /// them while it is told to.
@@ -85,7 +87,8 @@ impl Proxy {
             let mut bytes = vec![0; 1 << 16];
             loop {
                 let read = from_client.read(&mut bytes).await.unwrap_or(0);
-                let says = |text: &[u8]| bytes[..read].windows(text.len()).any(|bytes| bytes == text);
+                let place = |text: &[u8]| bytes[..read].windows(text.len()).position(|bytes| bytes == text);
+                let says = |text: &[u8]| place(text).is_some();
                 let carries = self.get();
                 let (goes, next) = match carries {
                     All => (true, All),
@@ -93,9 +96,15 @@ impl Proxy {
                     Before(text) if says(text) => (false, Nothing),
                     Upto(text) if says(text) => (true, Nothing),
                     CutAt(text) if says(text) => (false, Nothing),
+                    Spoils(text) if says(text) => (true, All),
                     other => (true, other),
                 };
                 self.set(next);
+                if let Spoils(text) = carries
+                    && let Some(place) = place(text)
+                {
+                    bytes[place] = b'?';
+                }
                 let cut = matches!(carries, CutAt(_)) && next == Nothing;
                 if read == 0 || cut || goes && to_server.write_all(&bytes[..read]).await.is_err() {
                     return;
@@ -277,6 +286,25 @@ async fn of_a_commit_that_is_not_answered_nobody_knows_what_came() {
         assert_eq!(revision(&storage).await, stored);
         assert_eq!(append(&patient, stored).await.unwrap(), stored + 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_does_not_begin_stores_nothing() {
+    let server = Server::get();
+    let (proxy, options) = Proxy::start(&server).await;
+    let (storage, _) = open(&options).await;
+    for _ in 0..20 {
+        proxy.set(Spoils(b"BEGIN\0"));
+        assert_is(append(&storage, 1).await, SqlFailureKind::Other);
+        assert!(proxy.get() == All);
+    }
+    assert_eq!(revision(&storage).await, 1);
+    assert_eq!(storage.check_tasks(0, 9).await.unwrap().findings, []);
+    // What is a single statement is done without.
+    proxy.set(Spoils(b"BEGIN\0"));
+    assert!(storage.renew(REPLICA, LONG).await.unwrap());
+    assert!(proxy.get() == All);
+    assert_eq!(append(&storage, 1).await.unwrap(), 2);
 }
 
 /// Past the proxy.

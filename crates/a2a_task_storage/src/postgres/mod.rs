@@ -1,5 +1,6 @@
 //! Tasks in PostgreSQL, for many replicas.
 
+mod begun;
 mod bus;
 mod connection;
 mod options;
@@ -20,12 +21,13 @@ use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use self::{
+    begun::Begun,
     pool::{Borrowed, Pool, is_lost},
     target::Target,
 };
 use crate::{
     SqlFailure, SqlFailureKind,
-    sql::{Backend, Folds, Operation, Pace, SqlMetrics, SqlStorage, Tx},
+    sql::{Backend, Connection, Folds, Operation, Pace, SqlMetrics, SqlStorage, Tx},
 };
 pub use bus::PostgresBus;
 pub use options::PostgresOptions;
@@ -153,7 +155,7 @@ enum Attempt<T> {
 }
 
 impl Inner {
-    fn tx<'a, 'b>(&'a self, connection: &'a Borrowed<'b>) -> Tx<'a, Borrowed<'b>> {
+    fn tx<'a, C: Connection>(&'a self, connection: &'a C) -> Tx<'a, C> {
         Tx::new(connection, &self.folds, self.options.retention)
     }
 
@@ -251,11 +253,19 @@ impl Inner {
     }
 
     async fn attempt<O: Operation>(&self, connection: &Borrowed<'_>, operation: &O) -> Attempt<O::Output> {
-        let tx = self.tx(connection);
         connection.set_busy(true);
-        // The first statement goes out with the beginning.
-        let (begun, result) = futures::join!(connection.batch("BEGIN"), operation.run(&tx));
-        match begun.and(result) {
+        let transaction = Begun::new(connection);
+        let tx = self.tx(&transaction);
+        let (begun, result) = futures::join!(transaction.begin(), operation.run(&tx));
+        let result = match (begun, result) {
+            // What is a single statement is done by itself.
+            (Err(error), Ok(output)) if !is_lost(&error) => {
+                connection.set_busy(false);
+                return Attempt::Done(output);
+            }
+            (begun, result) => begun.and(result),
+        };
+        match result {
             Ok(output) => match connection.batch("COMMIT").await {
                 Ok(()) => {
                     connection.set_busy(false);
