@@ -9,10 +9,17 @@ use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::witness::Witness;
+use crate::{
+    recorder::Recorder,
+    witness::{AtWork, Witness, told},
+};
 
 /// The variable that holds the settings of the process.
 pub(crate) const SETTINGS: &str = "CRASHES_AGENT";
+/// How often a message is given to handlers whose processes are lost.
+pub(crate) const ATTEMPTS: u32 = 6;
+/// What a handler says that has no more questions.
+const ALL: &str = "that is all";
 /// For how long a process that says nothing keeps what it runs.
 pub(crate) const LEASE: Duration = Duration::from_millis(1500);
 /// What it says on stdout before its address.
@@ -61,7 +68,7 @@ async fn agent(settings: &Settings) -> Agent {
     server.public_url = Some(settings.public_url.clone());
     let mut engine = EngineOptions::default();
     engine.lease_time = LEASE;
-    engine.max_attempts = 6;
+    engine.max_attempts = ATTEMPTS;
     engine.push.backoff.first = Duration::from_millis(20);
     engine.push.backoff.max = Duration::from_millis(200);
     let agent = Agent::new("Crashing", "Is killed again and again")
@@ -74,7 +81,7 @@ async fn agent(settings: &Settings) -> Agent {
         .skill(Skill::new("fragile", "Fragile"), handler(&witness, stream))
         .skill(Skill::new("answer", "Answer").answers(Answers::Message), handler(&witness, answer));
     match &settings.store {
-        Store::Sqlite(path) => agent.storage(SqliteStorage::open(path).unwrap()),
+        Store::Sqlite(path) => agent.storage(Recorder::of(SqliteStorage::open(path).unwrap(), &witness)),
         Store::Postgres(url) => {
             // So that the database can tell who does what.
             let mut options = PostgresOptions::new(format!("{url}?application_name={}", std::process::id()));
@@ -84,7 +91,7 @@ async fn agent(settings: &Settings) -> Agent {
                 Some(nats) => agent.bus(NatsBus::open(&NatsOptions::new(nats)).await.unwrap()),
                 None => agent.bus(PostgresBus::open(&options).await.unwrap()),
             };
-            agent.storage(PostgresStorage::open(options).await.unwrap())
+            agent.storage(Recorder::of(PostgresStorage::open(options).await.unwrap(), &witness))
         }
     }
 }
@@ -100,14 +107,15 @@ where
         let witness = witness.clone();
         async move {
             let restored = turn.restore()?;
-            let _at_work = witness.at_work(&turn, restored);
-            work(Job::of(&turn, restored), task).await
+            let at_work = witness.at_work(&turn, restored);
+            work(Job::of(&turn, at_work, restored), task).await
         }
     }
 }
 
 /// What a message asks for: so many of what its skill does, with such pauses.
 struct Job {
+    at_work: AtWork,
     message: String,
     attempt: u32,
     count: u64,
@@ -116,12 +124,12 @@ struct Job {
 }
 
 impl Job {
-    fn of(turn: &Turn, restored: Option<u64>) -> Self {
+    fn of(turn: &Turn, at_work: AtWork, restored: Option<u64>) -> Self {
         let text = turn.text();
         let mut numbers = text.split(' ').map(|number| number.parse().unwrap());
         let (count, pause) = (numbers.next().unwrap(), Duration::from_millis(numbers.next().unwrap()));
-        let (message, attempt) = (turn.message.message_id.clone(), turn.attempt());
-        Self { message, attempt, count, pause, restored: restored.unwrap_or_default() }
+        let (message, attempt) = (at_work.work().message.clone(), at_work.work().attempt);
+        Self { at_work, message, attempt, count, pause, restored: restored.unwrap_or_default() }
     }
 }
 
@@ -130,29 +138,45 @@ async fn stream(job: Job, task: TaskUpdater) -> Result<(), HandlerError> {
     let mut artifact = task.artifact(&job.message);
     for index in 1..=job.count {
         sleep(job.pause).await;
-        artifact.append(format!("{}.{index} ", job.attempt)).await?;
+        let text = format!("{}.{index} ", job.attempt);
+        artifact.append(&*text).await?;
+        job.at_work.told(told::artifact(&job.message, text));
     }
-    artifact.finish().await
+    artifact.finish().await?;
+    job.at_work.told(told::artifact(&job.message, ""));
+    Ok(())
 }
 
 /// Takes one step after the other, notes each, and goes on after the last one noted.
 async fn steps(job: Job, task: TaskUpdater) -> Result<(), HandlerError> {
     for step in job.restored + 1..=job.count {
-        task.artifact(format!("{} {step}", job.message)).write(format!("{}.{step}", job.attempt)).await?;
+        let (id, text) = (format!("{} {step}", job.message), format!("{}.{step}", job.attempt));
+        task.artifact(&*id).write(&*text).await?;
+        job.at_work.told(told::artifact(&id, text));
         task.checkpoint(&step).await?;
+        job.at_work.told(told::checkpoint(step));
         sleep(job.pause).await;
     }
-    task.complete().await
+    task.complete().await?;
+    job.at_work.told(told::status(&TaskState::Completed, ""));
+    Ok(())
 }
 
 /// Asks its caller so many times.
 async fn ask(job: Job, task: TaskUpdater) -> Result<(), HandlerError> {
-    task.working(format!("{}.{}", job.message, job.attempt)).await?;
+    let text = format!("{}.{}", job.message, job.attempt);
+    task.working(&*text).await?;
+    job.at_work.told(told::status(&TaskState::Working, text));
     sleep(job.pause).await;
-    match job.count {
-        0 => task.reply("that is all").await,
-        more => task.input_required(format!("{more} more")).await,
+    if job.count == 0 {
+        task.reply(ALL).await?;
+        job.at_work.told(told::status(&TaskState::Completed, ALL));
+    } else {
+        let text = format!("{} more", job.count);
+        task.input_required(&*text).await?;
+        job.at_work.told(told::status(&TaskState::InputRequired, text));
     }
+    Ok(())
 }
 
 /// Answers without a task.

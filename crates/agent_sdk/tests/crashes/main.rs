@@ -31,6 +31,7 @@ mod nats;
 mod postgres;
 mod process;
 mod reaper;
+mod recorder;
 mod witness;
 mod world;
 

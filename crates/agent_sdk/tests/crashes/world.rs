@@ -189,12 +189,11 @@ impl World {
     }
 
     async fn judge(&self) {
-        let lines = Witness::read(&self.directory.path().join(WITNESS));
         let storage: Box<dyn StoreAdmin> = match &self.database {
             Some(database) => Box::new(database.storage().await),
             None => Box::new(SqliteStorage::open(self.file()).unwrap()),
         };
-        let judge = Judge::new(&*storage, &self.ledger, lines).await;
+        let judge = Judge::new(&*storage, &self.ledger, self.witness.read()).await;
         judge.all(&self.hooks).await;
         println!("{}", judge.summary());
         if let Some(database) = &self.database {

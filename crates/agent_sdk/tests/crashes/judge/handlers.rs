@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use agent_sdk::protocol::{EventKind, TaskState};
 
 use super::{Judge, Log, said, works::AtWork};
-use crate::witness::{What, Work};
+use crate::witness::{What, Work, told};
 
 impl Judge<'_> {
     /// Whether no two handlers of a task were at work at once, and each attempt at a message was one.
@@ -31,10 +31,40 @@ impl Judge<'_> {
         }
     }
 
+    /// Whether all that handlers were told to be stored is in the log, in that order.
+    pub(super) fn told(&self) {
+        let mut told = BTreeMap::<_, Vec<_>>::new();
+        for line in &self.lines {
+            if let What::Told(work, what) = &line.what {
+                told.entry(work).or_default().push(what);
+            }
+        }
+        for (work, told) in told {
+            let log = self.logs.get(&*work.task);
+            let mut there = log.into_iter().flat_map(|log| &log.events).filter_map(|event| told::of(&event.kind));
+            if let Some(lost) = told.into_iter().find(|what| !there.any(|there| there == **what)) {
+                self.fault(&work.task, format_args!("{work:?} was told of what is not there: {lost}"));
+            }
+        }
+    }
+
     /// Whether each attempt got what the ones before had noted last, and the log tells of each.
     pub(super) fn checkpoints(&self) {
+        let mut told = BTreeMap::new();
         for line in &self.lines {
-            let What::Begun(work, restored) = &line.what else { continue };
+            let (work, restored) = match &line.what {
+                What::Begun(work, restored) => (work, restored),
+                What::Told(work, what) => {
+                    let step = what.strip_prefix(told::CHECKPOINT).map(|step| step.parse::<u64>().unwrap());
+                    told.extend(step.map(|step| ((&work.task, &work.message), step)));
+                    continue;
+                }
+                _ => continue,
+            };
+            let last = told.get(&(&work.task, &work.message)).copied();
+            if *restored < last {
+                self.fault(&work.task, format_args!("{work:?} got {restored:?}, and {last:?} was told to be noted"));
+            }
             // The first attempt at a first message may have come to nothing, and left nothing.
             let Some(log) = self.logs.get(&*work.task) else {
                 if work.attempt > 1 {

@@ -80,6 +80,7 @@ impl<'a> Judge<'a> {
         self.cancellations();
         self.webhooks(hooks);
         self.handlers();
+        self.told();
         self.checkpoints();
         // Else all of this proves nothing.
         if self.logs.is_empty() || self.ledger.facts().streams.is_empty() || hooks.told().is_empty() {
@@ -119,8 +120,11 @@ impl<'a> Judge<'a> {
         }
         for line in &self.lines {
             let is_it = match &line.what {
-                What::Begun(work, _) | What::Over(work) => work.task == about || work.message == about,
-                What::Killed | What::Halted | What::WentOn | What::Stalled(_) => true,
+                What::Begun(work, _) | What::Told(work, _) | What::Over(work) => {
+                    work.task == about || work.message == about
+                }
+                What::Took { task, .. } | What::Wrote { task, .. } | What::Failed(task) => task == about,
+                _ => true,
             };
             if is_it {
                 writeln!(text, "  {line:?}").unwrap();

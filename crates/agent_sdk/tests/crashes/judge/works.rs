@@ -59,6 +59,7 @@ impl Works {
                     halted.unwrap().to = at;
                 }
                 What::Stalled(late) => works.stalls.push(Stall { process, from: at - late, to: at }),
+                _ => {}
             }
         }
         works
