@@ -3,17 +3,19 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Write as _,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use a2a_http_client::{Observation, Observer};
 
-use crate::witness::now;
+use crate::{ledger::Ledger, witness::now};
 
 const KEPT: usize = 20;
 
-#[derive(Default)]
-pub(crate) struct Calls(Mutex<Made>);
+pub(crate) struct Calls {
+    made: Mutex<Made>,
+    ledger: Arc<Ledger>,
+}
 
 #[derive(Default)]
 struct Made {
@@ -25,13 +27,14 @@ struct Made {
 
 impl Observer for Calls {
     fn observe(&self, observation: &Observation<'_>) {
-        let mut made = self.0.lock().unwrap();
+        let mut made = self.made.lock().unwrap();
         let line = (now(), observation.to_string());
         match observation {
             Observation::Request { exchange, .. } => drop(made.open.insert(*exchange, line.clone())),
             Observation::Response { exchange, .. } | Observation::Failed { exchange, .. } => {
                 made.open.remove(exchange);
             }
+            Observation::Resume { .. } => self.ledger.facts().resumed += 1,
             _ => {}
         }
         if made.recent.len() == KEPT {
@@ -42,8 +45,12 @@ impl Observer for Calls {
 }
 
 impl Calls {
+    pub(crate) fn new(ledger: &Arc<Ledger>) -> Self {
+        Self { made: Mutex::default(), ledger: ledger.clone() }
+    }
+
     pub(crate) fn tell(&self) -> String {
-        let made = self.0.lock().unwrap();
+        let made = self.made.lock().unwrap();
         let mut text = format!("at {}; without a reply:", now());
         for (at, what) in made.open.values() {
             write!(text, "\n    {at} {what}").unwrap();

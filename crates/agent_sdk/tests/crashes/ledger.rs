@@ -18,6 +18,8 @@ pub(crate) struct Ledger(Mutex<Facts>);
 pub(crate) struct Facts {
     pub(crate) sends: Vec<Send>,
     pub(crate) streams: Vec<Stream>,
+    /// How often streams were cut and taken up again.
+    pub(crate) resumed: usize,
     /// Tasks as they were when somebody was told of them.
     pub(crate) tasks: Vec<Arc<Task>>,
     /// Tasks whose cancellation was answered by a task that is cancelled.

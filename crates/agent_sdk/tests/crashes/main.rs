@@ -1,7 +1,8 @@
-//! An agent whose processes are killed, halted and cut off at random while callers send, stream,
-//! follow up and cancel; and what must be true of it afterwards.
+//! An agent whose processes are killed, halted and cut off while callers send, stream, follow up and
+//! cancel; and what must be true of it afterwards. First each harm is done once for certain, then at
+//! random. A run in which something did not happen that must is as wrong as one that lost something.
 //!
-//! `CRASHES` says how often a process is killed in each test, `CRASH_SEED` what chance does: each caller
+//! `CRASHES` says how often a process is killed at random, `CRASH_SEED` what chance does: each caller
 //! plays the same scenes with the same seed, and the same processes are harmed in the same way, one after
 //! the other; who gets how far in between is not in its hands. A long run:
 //!

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     agent::{LISTENS, SETTINGS, Settings},
-    door::Door,
+    door::{Door, Passage},
     ledger::PATIENCE,
     witness::{What, Witness},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Replica {
     witness: Arc<Witness>,
     /// By which callers get to it.
     door: Arc<Door>,
+    /// By which it gets to its storage, if it can be cut off from that.
+    way: Option<Arc<Door>>,
     running: Mutex<Running>,
 }
 
@@ -44,6 +46,7 @@ impl Replica {
         directory: &Path,
         witness: &Arc<Witness>,
         door: &Arc<Door>,
+        way: Option<Arc<Door>>,
     ) -> Self {
         Self {
             name: name.to_owned(),
@@ -51,6 +54,7 @@ impl Replica {
             directory: directory.to_owned(),
             witness: witness.clone(),
             door: door.clone(),
+            way,
             running: Mutex::default(),
         }
     }
@@ -116,6 +120,32 @@ impl Replica {
             signal(process, "CONT");
             self.witness.note(process.id(), What::WentOn);
         }
+    }
+
+    /// Cuts it off from its storage: what is under way is held up, or broken off.
+    pub(crate) fn cut_off(&self, passage: Passage) {
+        if let (Some(way), Some(process)) = (&self.way, self.id()) {
+            self.witness.note(process, What::CutOff);
+            way.set(passage);
+        }
+    }
+
+    /// Lets it get to its storage again.
+    pub(crate) fn reach(&self) {
+        if let (Some(way), Some(process)) = (&self.way, self.id()) {
+            way.set(Passage::Open);
+            self.witness.note(process, What::Reached);
+        }
+    }
+
+    /// Whether it can be cut off.
+    pub(crate) fn has_a_way(&self) -> bool {
+        self.way.is_some()
+    }
+
+    /// The process that runs, if one does.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.running().process.as_ref().map(Child::id)
     }
 
     /// How it ended, if it did so by itself, and what it said.

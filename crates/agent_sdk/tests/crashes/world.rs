@@ -20,7 +20,7 @@ use crate::{
     dice::Dice,
     door::Door,
     hooks::Hooks,
-    judge::Judge,
+    judge::{Count, Done, Judge},
     ledger::{Ledger, PATIENCE},
     nats,
     process::Replica,
@@ -44,9 +44,8 @@ pub(crate) struct World {
     ledger: Arc<Ledger>,
     witness: Arc<Witness>,
     replicas: Vec<Arc<Replica>>,
-    /// Where tasks are kept, unless it is in a file, and the way of each replica to it.
+    /// Where tasks are kept, unless it is in a file.
     database: Option<Database>,
-    ways: Vec<Arc<Door>>,
     nats: Option<Arc<nats::Server>>,
 }
 
@@ -55,7 +54,7 @@ impl World {
     pub(crate) async fn with_a_file() -> Self {
         let mut world = Self::new().await;
         let store = Store::Sqlite(world.file());
-        world.add_replica("one", store);
+        world.add_replica("one", store, None);
         world
     }
 
@@ -67,8 +66,8 @@ impl World {
         for name in ["one", "two", "three"] {
             let way = Door::new(world.dice.of()).await;
             way.lead("database", Some(database.address()));
-            world.add_replica(name, Store::Postgres(database.url(Some(way.address()))));
-            world.ways.push(way);
+            let store = Store::Postgres(database.url(Some(way.address())));
+            world.add_replica(name, store, Some(way));
         }
         world.database = Some(database);
         world
@@ -81,7 +80,7 @@ impl World {
         let witness = Witness::open(&directory.path().join(WITNESS));
         Self {
             seed,
-            crashes: usize::try_from(setting("CRASHES").unwrap_or(8)).unwrap(),
+            crashes: usize::try_from(setting("CRASHES").unwrap_or(4)).unwrap(),
             door: Door::new(dice.of()).await,
             hooks: Arc::new(Hooks::new(dice.of()).await),
             dice,
@@ -90,7 +89,6 @@ impl World {
             witness,
             replicas: Vec::new(),
             database: None,
-            ways: Vec::new(),
             nats: None,
         }
     }
@@ -99,14 +97,14 @@ impl World {
         self.directory.path().join("tasks.db")
     }
 
-    fn add_replica(&mut self, name: &str, store: Store) {
+    fn add_replica(&mut self, name: &str, store: Store, way: Option<Arc<Door>>) {
         let settings = Settings {
             store,
             nats: self.nats.as_ref().map(|nats| nats.url()),
             public_url: format!("http://{}", self.door.address()),
             witness: self.directory.path().join(WITNESS),
         };
-        let replica = Replica::new(name, settings, self.directory.path(), &self.witness, &self.door);
+        let replica = Replica::new(name, settings, self.directory.path(), &self.witness, &self.door, way);
         self.replicas.push(Arc::new(replica));
     }
 
@@ -128,7 +126,8 @@ impl World {
         let reaper = Reaper {
             dice: self.dice.of(),
             replicas: self.replicas.clone(),
-            ways: self.ways.clone(),
+            witness: self.witness.clone(),
+            ledger: self.ledger.clone(),
             nats: self.nats.clone(),
         };
         reaper.reap(self.crashes).await;
@@ -195,9 +194,21 @@ impl World {
         };
         let judge = Judge::new(&*storage, &self.ledger, self.witness.read()).await;
         judge.all(&self.hooks).await;
-        println!("{}", judge.summary());
         if let Some(database) = &self.database {
-            println!("{}", judge.leases(&database.notes().await));
+            judge.leases(&database.notes().await);
+        }
+        let cuts = match (&self.database, &self.nats) {
+            (None, _) => 0,
+            (Some(_), None) => 2,
+            (Some(_), Some(_)) => 1,
+        };
+        let done = Done { crashes: self.crashes + 1, cuts, bus: self.nats.is_some() };
+        for Count { what, count, least } in judge.counts(&self.hooks, &done) {
+            println!("{count} {what}");
+            if count < least {
+                self.ledger
+                    .fault("", format_args!("{count} {what}, and not at least {least}: too little has happened"));
+            }
         }
         self.report(&judge);
     }

@@ -65,7 +65,7 @@ impl Caller {
             Backoff { first: Duration::from_millis(50), factor: 2, max: Duration::from_millis(400), attempts: 300 };
         // Hyper may forget a request to a peer that goes away at that moment; then it is made again.
         let timeouts = Timeouts { first_byte: Duration::from_secs(10), ..Timeouts::default() };
-        let calls = Arc::new(Calls::default());
+        let calls = Arc::new(Calls::new(ledger));
         let builder = client_builder().prefer([binding]).backoff(backoff).timeouts(timeouts).observer(calls.clone());
         let once = builder.clone().connect(url).await.unwrap();
         let plain = builder.idempotent_sends(false).connect(url).await.unwrap();

@@ -61,6 +61,7 @@ impl Caller {
         loop {
             let mut context = CallContext::new();
             context.last_event_id = stream.events.iter().rev().find_map(|(sequence, _)| *sequence);
+            self.ledger.facts().resumed += usize::from(context.last_event_id.is_some());
             let subscription = self.once.subscribe_to_task(context, SubscribeToTaskRequest::new(&**task));
             let read = match self.within(task, "its stream", subscription).await? {
                 Ok(events) => self.read(task, events, &mut stream, &mut state).await,

@@ -6,16 +6,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use agent_sdk::{ports::TaskId, protocol::EventKind};
 
 use super::Judge;
-use crate::{
-    database::{Notes, ReplicaNote, TaskNote},
-    witness::{Line, What},
-};
+use crate::database::{Notes, ReplicaNote, TaskNote};
 
 impl Judge<'_> {
-    /// What there was to be judged.
-    pub(crate) fn leases(&self, notes: &Notes) -> String {
+    pub(crate) fn leases(&self, notes: &Notes) {
         let replicas: BTreeMap<&[u8], &ReplicaNote> = notes.replicas.iter().map(|note| (&*note.id, note)).collect();
-        let (mut lengths, mut taken, mut alive) = (BTreeMap::new(), 0, 0);
+        let mut lengths = BTreeMap::new();
         for note in &notes.tasks {
             let name: Arc<str> = TaskId::from_u128(note.id).into();
             let Some(log) = self.logs.get(&name) else { continue };
@@ -47,13 +43,9 @@ impl Judge<'_> {
                 self.fault(&name, format_args!("was taken by {} with fences {:?}", note.process, note.fence));
             }
             if let Some(lost) = before {
-                taken += 1;
-                let is_it = |line: &&Line| line.process == lost.process && line.what == What::Killed;
-                alive += usize::from(self.lines.iter().find(is_it).is_none_or(|line| line.at > note.at));
                 self.taken_over(&name, note, lost);
             }
         }
-        format!("{taken} tasks taken over, {alive} of them from processes that were still there")
     }
 
     /// Whether the handler of a task that was taken over was no longer at work by then.

@@ -1,6 +1,7 @@
 //! What must be true afterwards, by the logs of the tasks.
 
 mod callers;
+mod counts;
 mod handlers;
 mod hooks;
 mod leases;
@@ -16,6 +17,7 @@ use std::{
 use a2a_task_storage::{History, StoreAdmin, TaskRecord, archive};
 use agent_sdk::protocol::{Event, EventKind, Message, Task, Timestamp, log};
 
+pub(crate) use self::counts::{Count, Done};
 use self::works::Works;
 use crate::{
     hooks::Hooks,
@@ -82,30 +84,6 @@ impl<'a> Judge<'a> {
         self.handlers();
         self.told();
         self.checkpoints();
-        // Else all of this proves nothing.
-        if self.logs.is_empty() || self.ledger.facts().streams.is_empty() || hooks.told().is_empty() {
-            self.fault("", "nothing happened");
-        }
-    }
-
-    /// What there was to be judged.
-    pub(crate) fn summary(&self) -> String {
-        let facts = self.ledger.facts();
-        let streamed: usize = facts.streams.iter().map(|stream| stream.events.len()).sum();
-        let count = |wanted: fn(&What) -> bool| self.lines.iter().filter(|line| wanted(&line.what)).count();
-        format!(
-            "{} tasks with {} events; {} answered messages, {} streams with {streamed} events, {} cancellations, \
-             {} webhooks; {} calls of handlers, {} processes killed, {} halted",
-            self.logs.len(),
-            self.logs.values().map(|log| log.events.len()).sum::<usize>(),
-            facts.sends.len(),
-            facts.streams.len(),
-            facts.canceled.len(),
-            facts.hooks.len(),
-            count(|what| matches!(what, What::Begun(..))),
-            count(|what| *what == What::Killed),
-            count(|what| *what == What::Halted),
-        )
     }
 
     /// What is known of a task or a message.
