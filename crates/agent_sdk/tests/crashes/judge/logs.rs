@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use agent_sdk::protocol::{EventKind, TaskState};
+use agent_sdk::protocol::EventKind;
 
-use super::{Judge, Log, said};
+use super::{Judge, said};
 
 impl Judge<'_> {
     /// Whether the storage finds everything in order.
@@ -22,7 +22,7 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether each task has ended, once, and for a reason that it may have.
+    /// Whether each task has ended, once.
     pub(super) fn ends(&self) {
         for (name, log) in &self.logs {
             let ends: Vec<_> = (1..).zip(&log.events).filter(|(_, event)| is_end(&event.kind)).collect();
@@ -35,11 +35,6 @@ impl Judge<'_> {
                 [] => self.fault(name, "has not ended"),
                 [(place, _)] => self.fault(name, format_args!("has ended with event {place} of {length}")),
                 _ => self.fault(name, format_args!("has {} ends", ends.len())),
-            }
-            if let Some(text) = log.failure()
-                && !text.contains(" lost")
-            {
-                self.fault(name, format_args!("has failed: {text}"));
             }
         }
     }
@@ -57,15 +52,6 @@ impl Judge<'_> {
         for (message, places) in places.iter().filter(|(_, places)| places.len() > 1) {
             self.fault(message, format_args!("was taken more than once: {places:?}"));
         }
-    }
-}
-
-impl Log {
-    /// What the task says of its failure.
-    fn failure(&self) -> Option<String> {
-        let status = &self.folds.last()?.status;
-        let text = status.message.as_ref().map(|message| message.text()).unwrap_or_default();
-        (status.state == TaskState::Failed).then_some(text)
     }
 }
 

@@ -6,6 +6,7 @@ mod handlers;
 mod hooks;
 mod leases;
 mod logs;
+mod lost;
 mod works;
 
 use std::{
@@ -75,6 +76,7 @@ impl<'a> Judge<'a> {
     pub(crate) async fn all(&self, hooks: &Hooks) {
         self.integrity().await;
         self.ends();
+        self.failures();
         self.messages();
         self.sends();
         self.streams();
