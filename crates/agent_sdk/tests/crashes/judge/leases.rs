@@ -10,6 +10,7 @@ use crate::database::{Notes, ReplicaNote, TaskNote};
 
 impl Judge<'_> {
     pub(crate) fn leases(&self, notes: &Notes) {
+        self.fences_in(notes);
         let replicas: BTreeMap<&[u8], &ReplicaNote> = notes.replicas.iter().map(|note| (&*note.id, note)).collect();
         let mut lengths = BTreeMap::new();
         for note in &notes.tasks {

@@ -2,6 +2,7 @@
 
 mod callers;
 mod counts;
+mod fences;
 mod handlers;
 mod hooks;
 mod leases;
@@ -86,6 +87,7 @@ impl<'a> Judge<'a> {
         self.handlers();
         self.told();
         self.checkpoints();
+        self.fences();
     }
 
     /// What is known of a task or a message.
