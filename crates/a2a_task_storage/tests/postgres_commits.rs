@@ -6,37 +6,45 @@ mod common;
 #[path = "common/postgres.rs"]
 mod postgres;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
 };
 
 use a2a_app_ports::{Author, Claim, Claimed, Creation, FleetStorage, ReplicaId, Taken, TaskStorage};
 use a2a_task_storage::{PostgresOptions, PostgresStorage};
-use common::{LONG, REPLICA, at, chunk, created, fold, id, said, scope};
+use common::{LONG, REPLICA, at, chunk, create, created, fold, id, said, scope};
 use postgres::Server;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
+use tokio_postgres::{Client, NoTls};
 
 const PASS: u8 = 0;
 /// The next commit reaches the server, its answer reaches nobody.
 const LOSE_ANSWER: u8 = 1;
 /// The next commit does not reach the server.
 const LOSE_COMMIT: u8 = 2;
+/// As [`LOSE_ANSWER`], once that is said.
+const LOSE_ANSWER_THEN: u8 = 3;
 
 /// Stands between the storage and the server.
 struct Proxy {
     mode: AtomicU8,
     cuts: AtomicUsize,
+    then: Notify,
 }
 
 impl Proxy {
     async fn start(server: &Server) -> (Arc<Self>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let proxy = Arc::new(Self { mode: AtomicU8::new(PASS), cuts: AtomicUsize::new(0) });
+        let proxy = Arc::new(Self { mode: AtomicU8::new(PASS), cuts: AtomicUsize::new(0), then: Notify::new() });
         let (through, to) = (proxy.clone(), server.port());
         tokio::spawn(async move {
             loop {
@@ -61,7 +69,10 @@ impl Proxy {
                     self.cuts.fetch_add(usize::from(mode != PASS), SeqCst);
                     return;
                 }
-                if mode == LOSE_ANSWER {
+                if mode == LOSE_ANSWER_THEN {
+                    self.then.notified().await;
+                }
+                if mode == LOSE_ANSWER || mode == LOSE_ANSWER_THEN {
                     self.cuts.fetch_add(1, SeqCst);
                     return;
                 }
@@ -137,4 +148,55 @@ async fn nothing_is_stored_twice_or_lost() {
         );
     }
     assert_eq!(proxy.cuts.load(SeqCst), 4 * 14);
+}
+
+async fn connect(server: &Server) -> Client {
+    let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Resolves when a statement of the storage waits for a lock.
+async fn wait_for(admin: &Client, which: &str) {
+    let sql = format!(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'nuncio' AND {which}"
+    );
+    while admin.query(&sql, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_whose_commit_takes_long_is_waited_for_and_holds_up_no_renewal() {
+    const SLOW: &str = "CREATE FUNCTION waits() RETURNS trigger LANGUAGE plpgsql \
+            AS 'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END'; \
+        CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON nuncio.tasks DEFERRABLE INITIALLY DEFERRED \
+            FOR EACH ROW EXECUTE FUNCTION waits(); \
+        SELECT pg_advisory_lock(1)";
+    let server = Server::new();
+    let (proxy, url) = Proxy::start(&server).await;
+    let mut options = PostgresOptions::new(url);
+    options.patience = LONG;
+    let storage = PostgresStorage::open(options).await.unwrap();
+    create(&storage, &scope(), id(1), vec![created(0)]).await.unwrap();
+    let (admin, busy) = (connect(&server).await, connect(&server).await);
+    admin.batch_execute(SLOW).await.unwrap();
+    // The replica is creating another one all the time.
+    busy.batch_execute("BEGIN; SELECT 1 FROM nuncio.replicas FOR KEY SHARE").await.unwrap();
+    proxy.mode.store(LOSE_ANSWER_THEN, SeqCst);
+    let (of, creation) = (scope(), Creation::new(vec![created(0)], REPLICA));
+    let meanwhile = async {
+        wait_for(&admin, "query LIKE 'COMMIT%'").await;
+        // Now a second attempt would be refused, whatever comes of the first.
+        admin.batch_execute("UPDATE nuncio.replicas SET expires = 0").await.unwrap();
+        proxy.then.notify_one();
+        wait_for(&admin, "query NOT LIKE 'COMMIT%'").await;
+        storage.join(REPLICA, LONG).await.unwrap();
+        assert!(storage.renew(REPLICA, LONG).await.unwrap());
+        admin.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    };
+    let created_at_last = async { futures::join!(storage.create(&of, id(2), creation), meanwhile) };
+    let (stored, ()) = tokio::time::timeout(Duration::from_secs(60), created_at_last).await.unwrap();
+    assert_eq!(stored.unwrap(), 1);
+    assert_eq!(storage.events(&of, id(2), 0, 9).await.unwrap(), Some(vec![created(0)]));
 }

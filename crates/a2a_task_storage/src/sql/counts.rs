@@ -56,6 +56,14 @@ pub(super) async fn move_task<C: Connection>(
     Ok(())
 }
 
+/// Waits until whoever is counting a task is done.
+pub(super) async fn settle<C: Connection>(tx: &Tx<'_, C>, scope: i64, id: TaskId) -> Result<(), StorageError> {
+    // What has just been added by another is not seen, and waited for all the same.
+    const WAIT: &str = "INSERT INTO counts (context, scope, stripe, s1, s2, s3, s4, s5, s6, s7, s8) \
+        VALUES ('', ?1, ?2, 0, 0, 0, 0, 0, 0, 0, 0) ON CONFLICT (context, scope, stripe) DO UPDATE SET s1 = counts.s1";
+    tx.db.execute(WAIT, &[Value::Int(scope), stripe::<C>(id)]).await.map(drop)
+}
+
 /// Forgets counters of a context that has no more tasks.
 pub(super) async fn tidy<C: Connection>(tx: &Tx<'_, C>, task: &Counted<'_>) -> Result<(), StorageError> {
     const TIDY: &str = "DELETE FROM counts WHERE context = ?1 AND scope = ?2 AND stripe = ?3 \

@@ -222,9 +222,9 @@ impl Operation for Create {
     }
 
     async fn was_done<C: Connection>(&self, tx: &Tx<'_, C>, _: &Revision) -> Result<bool, StorageError> {
-        // Waits until the commit that was lost is over: it holds its replica.
-        const WAIT: &str = "SELECT 1 FROM replicas WHERE id = ?1 /*pg FOR UPDATE*/";
-        tx.db.query(WAIT, &[Value::Bytes(&self.replica.as_u128().to_be_bytes())]).await?;
+        // Waits until the commit that was lost is over: it counts its task.
+        let scope = scopes::number(tx, &self.scope, &self.scope_key).await?;
+        counts::settle(tx, scope, self.id).await?;
         self.batch.follows(tx, self.id, &self.scope_key, 0).await
     }
 }
