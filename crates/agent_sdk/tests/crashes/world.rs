@@ -131,6 +131,7 @@ impl World {
             nats: self.nats.clone(),
         };
         reaper.reap(self.crashes).await;
+        self.until_a_cancellation().await;
         enough.store(true, Ordering::SeqCst);
         for call in calls {
             if let Err(error) = call.await {
@@ -145,6 +146,14 @@ impl World {
             replica.kill();
         }
         self.judge().await;
+    }
+
+    /// Waits until a caller has cancelled something, which few do.
+    async fn until_a_cancellation(&self) {
+        let until = Instant::now() + PATIENCE;
+        while self.ledger.facts().canceled.is_empty() && Instant::now() < until {
+            sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until what was begun is done, cancels what waits for its caller, and waits until webhooks
