@@ -265,7 +265,7 @@ impl ClientBuilder {
         }
         Ok(Link {
             transport: self.transport_or_default()?,
-            host: self.host_or_default()?,
+            host: self.host.clone().unwrap_or_else(crate::host),
             timeouts: self.timeouts,
             backoff: self.backoff,
             observer: self.observer.clone(),
@@ -274,30 +274,19 @@ impl ClientBuilder {
         })
     }
 
-    #[cfg(not(target_family = "wasm"))]
     fn transport_or_default(&self) -> Result<Arc<dyn HttpTransport>, ClientError> {
         if let Some(transport) = self.transport.as_ref().or_else(|| self.own_transport.get()) {
             return Ok(transport.clone());
         }
+        #[cfg(not(target_family = "wasm"))]
         let made = crate::native::Reqwest::new(self.timeouts.connect, self.danger_accept_invalid_certs)
             .map_err(|error| ClientError::setup(error.to_string()).caused_by(error))?;
+        #[cfg(target_family = "wasm")]
+        let made = match self.danger_accept_invalid_certs {
+            false => crate::component::Wasi::new(self.timeouts.connect),
+            true => return Err(ClientError::setup(crate::component::CERTIFICATES)),
+        };
         Ok(self.own_transport.get_or_init(|| Arc::new(made)).clone())
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn transport_or_default(&self) -> Result<Arc<dyn HttpTransport>, ClientError> {
-        self.transport.clone().ok_or_else(|| ClientError::setup("a transport has to be set"))
-    }
-
-    #[cfg(not(target_family = "wasm"))]
-    #[expect(clippy::unnecessary_wraps, reason = "there is no default on WebAssembly")]
-    fn host_or_default(&self) -> Result<Host, ClientError> {
-        Ok(self.host.clone().unwrap_or_else(crate::native::host))
-    }
-
-    #[cfg(target_family = "wasm")]
-    fn host_or_default(&self) -> Result<Host, ClientError> {
-        self.host.clone().ok_or_else(|| ClientError::setup("a host has to be set"))
     }
 
     async fn document_by(&self, link: &Link, reference: &str) -> Result<CardDocument, ClientError> {

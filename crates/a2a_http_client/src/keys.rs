@@ -43,7 +43,7 @@ impl KeyFetcher {
     #[cfg(not(target_family = "wasm"))]
     pub fn guarded(guard: crate::Guard) -> Result<Self, TransportError> {
         let transport = crate::native::Reqwest::guarded(TIMEOUT, guard)?;
-        Ok(Self::new(Arc::new(transport), crate::native::host()))
+        Ok(Self::new(Arc::new(transport), crate::host()))
     }
 
     /// The keys at an address.

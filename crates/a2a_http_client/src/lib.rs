@@ -5,7 +5,8 @@
 //! In scope: finding and caching the agent card, the choice of an interface, credentials, retries
 //! where they are safe, streams that resume after a cut, and a handle on a remote task. The logic
 //! knows no HTTP library, runtime or clock: requests leave through [`HttpTransport`], time and
-//! chance come from [`Host`](a2a_app_ports::Host). The module `native` has Reqwest and tokio. Beside
+//! chance come from [`Host`](a2a_app_ports::Host). The module `native` has Reqwest; in a
+//! component the module `component` sends requests through its host. Beside
 //! the client: the keys of card signatures, the sending of push notifications and their receiver, and
 //! the guard over addresses that others choose.
 //!
@@ -47,12 +48,17 @@ mod secret;
 mod stream;
 mod timing;
 mod transport;
+mod turns;
 mod v03;
+mod webhooks;
 
+#[cfg(target_family = "wasm")]
+pub mod component;
 #[cfg(not(target_family = "wasm"))]
 pub mod native;
 
 pub use a2a_app_ports::{AnsweredCode, TransportError};
+pub use a2a_host::host;
 pub use builder::ClientBuilder;
 pub use cache::{CardCache, CardStore, StoredCard};
 pub use card::CardDocument;
@@ -67,5 +73,6 @@ pub use reference::is_loopback;
 pub use remote_task::{CancelOnDrop, RemoteTask, Sent};
 pub use secret::Secret;
 pub use transport::{Body, HttpTransport};
+pub use webhooks::Webhooks;
 
 pub use protocol_transport_core::policy::{Backoff, Timeouts};

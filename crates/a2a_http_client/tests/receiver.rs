@@ -6,10 +6,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{PushOutcome, PushRequest, PushTransport as _};
-use a2a_http_client::{
-    Guard, KeyFetcher, Receiver, Rejected,
-    native::{self, Webhooks},
-};
+use a2a_http_client::{Guard, KeyFetcher, Receiver, Rejected, Webhooks, host};
 use a2a_protocol_core::{
     PUSH_TOKEN_HEADER, ProtocolVersion, StreamResponse, TaskState, Timestamp,
     signing::{DeliveryClaims, JwkSet, NotVerified, SIGNATURE_HEADER, SigningKey},
@@ -195,7 +192,7 @@ async fn what_is_sent_with_a_key_is_what_a_receiver_with_its_public_half_accepts
             assert_eq!(request.headers.get(header::AUTHORIZATION), Some(own), "credentials stay what they are");
         }
         let receiver = Receiver::default().keys(webhooks.keys()).audience(url);
-        let clock = native::host().clock;
+        let clock = host().clock;
         let delivery = receiver.receive(&request.headers, request.body.as_bytes(), clock.now()).await.unwrap();
         assert_eq!(delivery.claims.unwrap().iss.as_deref(), Some("https://agent.example"));
         assert!(receiver.receive(&request.headers, request.body.as_bytes(), clock.now()).await.is_err());
@@ -212,6 +209,6 @@ async fn a_delivery_that_is_tried_again_is_signed_anew() {
     let receiver = Receiver::default().keys(webhooks.keys());
     for _ in 0..2 {
         let (_, request) = sent(&webhooks, HeaderMap::new()).await;
-        receiver.receive(&request.headers, request.body.as_bytes(), native::host().clock.now()).await.unwrap();
+        receiver.receive(&request.headers, request.body.as_bytes(), host().clock.now()).await.unwrap();
     }
 }

@@ -2,7 +2,8 @@
 //! task is cancelled, the other one's is cancelled with it.
 //!
 //! `cargo run --example streaming`, `cargo run --example calling_agent`, then
-//! `nuncio send -a localhost:3003 --stream "tides"`.
+//! `nuncio send -a localhost:3003 --stream "tides"`. The variable `STORYTELLER` says where the other one is.
+//! As a component: `examples/spin_agent`.
 
 use agent_sdk::{prelude::*, protocol::StreamResponse};
 use futures::StreamExt;
@@ -30,15 +31,19 @@ impl MessageHandler for Editor {
     }
 }
 
+async fn agent() -> Result<Agent, ClientError> {
+    let writer = std::env::var("STORYTELLER").unwrap_or_else(|_| "localhost:3001".to_owned());
+    let editor = Editor { writer: Client::builder().connect(&writer).await? };
+    Ok(Agent::new("Editor", "Has a story told, and edits it")
+        .skill(Skill::new("edit", "Edit a story").tag("stories").example("tides"), editor))
+}
+
+#[cfg(not(target_family = "wasm"))]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or_else(|| "127.0.0.1:3003".to_owned());
-    let writer = arguments.next().unwrap_or_else(|| "localhost:3001".to_owned());
-    let editor = Editor { writer: Client::builder().connect(&writer).await? };
-    Agent::new("Editor", "Has a story told, and edits it")
-        .skill(Skill::new("edit", "Edit a story").tag("stories").example("tides"), editor)
-        .serve(address)
-        .await?;
-    Ok(())
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3003".to_owned());
+    Ok(agent().await?.serve(address).await?)
 }
+
+#[cfg(target_family = "wasm")]
+agent_sdk::component!(agent);

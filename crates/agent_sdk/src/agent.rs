@@ -1,34 +1,29 @@
 //! An agent: its card, its skills, and how it is served.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use a2a_app_ports::{
-    AgentService, Authenticator, CallContext, CardHandle, EventBus, Extension, Host, MessageHandler, PushTransport,
-    Storage, StorageError,
+    AgentService, Authenticator, CallContext, CardHandle, EventBus, Extension, Host, MaybeSend, MessageHandler,
+    PushTransport, Storage,
 };
-use a2a_http_server::{HttpServer, InvalidOptions, Lifecycle, ServerOptions, native};
+use a2a_http_server::ServerOptions;
+#[cfg(not(target_family = "wasm"))]
+use a2a_http_server::native;
 #[cfg(feature = "signing")]
 use a2a_protocol_core::signing::SigningKey;
 use a2a_protocol_core::{AgentCard, AgentProvider, Error};
 use a2a_task_engine::EngineOptions;
 use futures::Stream;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{
-    net::{TcpListener, ToSocketAddrs, lookup_host},
-    runtime::Handle,
-};
 
-#[cfg(feature = "grpc")]
-use crate::grpc;
 #[cfg(feature = "signing")]
 use crate::signer::Signer;
 use crate::{
-    Skill,
+    ServeError, Skill,
     assembly::Assembly,
     extended_card::MakeCard,
     extensions::Registered,
     methods::{self, Method},
-    serving::Serving,
 };
 
 /// An agent to be served.
@@ -51,10 +46,11 @@ pub struct Agent {
     pub(crate) engine: EngineOptions,
     #[cfg(feature = "signing")]
     pub(crate) signer: Option<Signer>,
-    server: ServerOptions,
-    limits: native::ConnectionOptions,
+    pub(crate) server: ServerOptions,
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) limits: native::ConnectionOptions,
     #[cfg(feature = "grpc")]
-    grpc: crate::GrpcPort,
+    pub(crate) grpc: crate::GrpcPort,
 }
 
 impl Agent {
@@ -84,6 +80,7 @@ impl Agent {
             #[cfg(feature = "signing")]
             signer: None,
             server: ServerOptions::default(),
+            #[cfg(not(target_family = "wasm"))]
             limits: native::ConnectionOptions::default(),
             #[cfg(feature = "grpc")]
             grpc: crate::GrpcPort::default(),
@@ -210,7 +207,7 @@ impl Agent {
     /// # use agent_sdk::prelude::*;
     /// # #[cfg(feature = "a2a-client")]
     /// # fn push(agent: Agent) -> Result<Agent, agent_sdk::client::TransportError> {
-    /// use agent_sdk::client::{Guard, native::Webhooks};
+    /// use agent_sdk::client::{Guard, Webhooks};
     ///
     /// # Ok(
     /// agent.push(Webhooks::new(Guard::default())?)
@@ -256,7 +253,7 @@ impl Agent {
     where
         P: DeserializeOwned + 'static,
         R: Serialize + 'static,
-        A: Future<Output = Result<R, Error>> + Send + 'static,
+        A: Future<Output = Result<R, Error>> + MaybeSend + 'static,
     {
         self.methods.push((name.into(), Arc::new(methods::one(handler))));
         self
@@ -273,8 +270,8 @@ impl Agent {
     where
         P: DeserializeOwned + 'static,
         R: Serialize + 'static,
-        A: Future<Output = Result<S, Error>> + Send + 'static,
-        S: Stream<Item = Result<R, Error>> + Send + 'static,
+        A: Future<Output = Result<S, Error>> + MaybeSend + 'static,
+        S: Stream<Item = Result<R, Error>> + MaybeSend + 'static,
     {
         self.methods.push((name.into(), Arc::new(methods::many(handler))));
         self
@@ -332,32 +329,6 @@ impl Agent {
         self
     }
 
-    /// How connections are served.
-    #[must_use]
-    pub fn limits(mut self, options: native::ConnectionOptions) -> Self {
-        self.limits = options;
-        self
-    }
-
-    /// Where gRPC is answered; where HTTP is, otherwise. The card names it.
-    #[cfg(feature = "grpc")]
-    #[must_use]
-    pub fn grpc(mut self, port: crate::GrpcPort) -> Self {
-        self.grpc = port;
-        self
-    }
-
-    /// Speaks TLS with this certificate (and those behind it) and key, both PEM. Callers are offered
-    /// HTTP/2 and HTTP/1.1. The card's interfaces begin with `https`; set `public_url` of
-    /// [`ServerOptions`] to name the host that the certificate is for.
-    ///
-    /// # Errors
-    /// When either cannot be read or they do not belong together.
-    pub fn tls(mut self, certificates: &[u8], key: &[u8]) -> Result<Self, ServeError> {
-        self.limits.tls = Some(native::Tls::from_pem(certificates, key).map_err(ServeError::Options)?);
-        Ok(self)
-    }
-
     /// What answers the agent's calls, with its card: for calls in process. They are authenticated as
     /// all others: their context has to hold what is `presented`.
     ///
@@ -369,249 +340,16 @@ impl Agent {
         Ok((service, card.get()))
     }
 
-    /// Serves the agent until SIGTERM or Ctrl-C, and says on standard error where it listens.
-    ///
-    /// # Errors
-    /// As [`bind`](Self::bind).
-    pub async fn serve(self, address: impl ToSocketAddrs) -> Result<(), ServeError> {
-        crate::log_to_stderr();
-        let serving = self.bind(address).await?;
-        eprintln!("{} listens on {}", serving.card().get().name, serving.url());
-        serving.serve().await;
-        Ok(())
-    }
-
-    /// Listens on an address; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// When the address cannot be listened on; for an agent without skills; for impossible options.
-    pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Serving, ServeError> {
-        let (listener, local) = listen(address).await?;
-        let (limits, options) = (self.limits.clone(), self.server_options());
-        let url = options.public_url.clone().unwrap_or_else(|| limits.url_of(local));
-        let host = native::host(Handle::current());
-        #[cfg(feature = "grpc")]
-        let place = grpc::Place::of(&self.grpc).await?;
-        let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
-        #[cfg(feature = "grpc")]
-        card.locate(|| options.interfaces(&url).into_iter().chain(place.interfaces(&url, options.v03)).collect());
-        #[cfg(feature = "grpc")]
-        let grpc = grpc::Grpc {
-            place,
-            service: service.clone(),
-            card: card.clone(),
-            host: host.clone(),
-            options: grpc::options(&options),
-        };
-        let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
-        server.locate(&url);
-        Ok(Serving {
-            listener,
-            address: local,
-            server,
-            engine,
-            limits,
-            #[cfg(feature = "grpc")]
-            grpc,
-        })
-    }
-
     /// The options of the server, with what the agent knows by itself.
-    fn server_options(&self) -> ServerOptions {
+    pub(crate) fn server_options(&self) -> ServerOptions {
         let mut options = self.server.clone();
         options.jwks = options.jwks.or_else(|| self.push.as_ref()?.published_keys());
         options
     }
-
-    /// The agent as a router, to be merged with or nested in an Axum application's own. It answers HTTP
-    /// only. The card's interfaces have to be set: by `public_url` of [`ServerOptions`] or by
-    /// [`card`](Self::card).
-    ///
-    /// # Errors
-    /// For an agent without skills, impossible options, or where no tokio runtime is current.
-    pub fn router(self) -> Result<axum::Router, ServeError> {
-        self.router_with(Lifecycle::new())
-    }
-
-    /// As [`router`](Self::router), going down with the application: after `drain` of the lifecycle
-    /// `/ready` is 503, after `close` streams end with a comment that says so.
-    ///
-    /// # Errors
-    /// As [`router`](Self::router).
-    pub fn router_with(self, lifecycle: Lifecycle) -> Result<axum::Router, ServeError> {
-        let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
-        if self.card.supported_interfaces.is_empty() && self.server.public_url.is_none() {
-            return Err(ServeError::NoAddress);
-        }
-        let (host, options) = (native::host(runtime), self.server_options());
-        let Assembly { service, card, .. } = Assembly::of(self, host.clone())?;
-        let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
-        Ok(native::router(server.with_lifecycle(lifecycle)))
-    }
-}
-
-/// Listens on the first address that can be.
-pub(crate) async fn listen(addresses: impl ToSocketAddrs) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let addresses = lookup_host(addresses).await.map_err(|error| ServeError::Listen { address: None, error })?;
-    let mut failed = ServeError::Listen { address: None, error: std::io::ErrorKind::AddrNotAvailable.into() };
-    for address in addresses {
-        let listened = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-        match listened {
-            Ok((local, listener)) => return Ok((listener, local)),
-            Err(error) => failed = ServeError::Listen { address: Some(address), error },
-        }
-    }
-    Err(failed)
 }
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent").field("card", &self.card).finish_non_exhaustive()
-    }
-}
-
-/// Why an agent cannot be served. Its `Debug` is the same sentence as its `Display`, since that is
-/// what Rust prints of an error that `main` returns.
-#[non_exhaustive]
-pub enum ServeError {
-    /// The agent has no skill, so nobody would answer.
-    NoSkill,
-    /// Two skills have this id.
-    DuplicateSkill(String),
-    /// A method of the agent's own cannot have this name, or two have it; the text says which and why.
-    Method(String),
-    /// The card cannot be served; the error has the fields.
-    Card(Error),
-    /// A router cannot know where it is reached: the card needs interfaces or the options a public URL.
-    NoAddress,
-    /// No tokio runtime is current.
-    NoRuntime,
-    /// An address cannot be listened on.
-    Listen {
-        /// The address, or the last of several; `None` if what was named is none.
-        address: Option<SocketAddr>,
-        /// Why not.
-        error: std::io::Error,
-    },
-    /// An option is impossible.
-    Options(InvalidOptions),
-    /// The storage cannot be opened.
-    Storage(StorageError),
-}
-
-impl From<StorageError> for ServeError {
-    fn from(error: StorageError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoSkill => f.write_str("the agent has no skill: add one with Agent::skill"),
-            Self::DuplicateSkill(id) => write!(f, "two skills have the id {id:?}"),
-            Self::Method(why) => write!(f, "a method of the agent's own: {why}"),
-            Self::Card(error) => write!(f, "the card cannot be served: {}", error.message()),
-            Self::NoAddress => {
-                f.write_str("the card names no interface: set public_url of ServerOptions, or the card's")
-            }
-            Self::NoRuntime => f.write_str("an agent is served from within a tokio runtime"),
-            Self::Listen { address: Some(address), error } => write!(f, "cannot listen on {address}: {error}"),
-            Self::Listen { address: None, error } => write!(f, "no address to listen on: {error}"),
-            Self::Options(error) => write!(f, "impossible option: {error}"),
-            Self::Storage(StorageError::Failed(cause)) => write!(f, "cannot keep tasks: {cause}"),
-            Self::Storage(error) => write!(f, "cannot keep tasks: {error}"),
-        }
-    }
-}
-
-impl fmt::Debug for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for ServeError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Listen { error, .. } => Some(error),
-            Self::Options(error) => Some(error),
-            Self::Card(error) => Some(error),
-            Self::Storage(error) => Some(error),
-            Self::NoSkill | Self::DuplicateSkill(_) | Self::Method(_) | Self::NoAddress | Self::NoRuntime => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Read, Write};
-
-    use a2a_app_ports::{HandlerError, TaskUpdater, Turn};
-
-    use super::*;
-
-    struct Echo;
-
-    impl MessageHandler for Echo {
-        async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
-            task.reply(turn.text()).await
-        }
-    }
-
-    fn echo() -> Agent {
-        Agent::new("Echo", "Says back what it hears").skill(Skill::new("echo", "Echo"), Echo)
-    }
-
-    #[tokio::test]
-    async fn the_card_of_an_agent_on_all_addresses_names_one_that_can_be_called() {
-        let serving = echo().bind("0.0.0.0:0").await.unwrap();
-        let url = format!("http://127.0.0.1:{}", serving.local_addr().port());
-        assert_eq!(serving.url(), url);
-        let card = serving.card().get();
-        let urls: Vec<_> = card.supported_interfaces.iter().map(|interface| &*interface.url).collect();
-        let grpc = url.trim_start_matches("http://").to_owned();
-        assert_eq!(urls, [format!("{url}/"), url, grpc]);
-    }
-
-    #[tokio::test]
-    async fn an_address_that_is_taken_is_named_in_a_sentence() {
-        let taken = echo().bind("127.0.0.1:0").await.unwrap();
-        let address = taken.local_addr();
-        for error in [
-            echo().serve(address).await.unwrap_err(),
-            echo().serve(address.to_string()).await.unwrap_err(),
-            echo().serve(&*address.to_string()).await.unwrap_err(),
-            echo().serve(&[address][..]).await.unwrap_err(),
-        ] {
-            assert!(error.to_string().starts_with(&format!("cannot listen on {address}: ")), "{error}");
-            assert_eq!(format!("{error:?}"), error.to_string());
-        }
-        let error = echo().serve("nonsense").await.unwrap_err();
-        assert!(error.to_string().starts_with("no address to listen on: "), "{error}");
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn an_application_drains_the_agent_it_has_mounted() {
-        let lifecycle = Lifecycle::new();
-        let agent =
-            echo().card(|card| card.supported_interfaces = ServerOptions::default().interfaces("https://a.example"));
-        let router = agent.router_with(lifecycle.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let served = tokio::spawn(async move { axum::serve(listener, router).await });
-        for status in ["200", "503"] {
-            let ready = tokio::task::spawn_blocking(move || {
-                let mut socket = std::net::TcpStream::connect(address).unwrap();
-                socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-                let mut reply = String::new();
-                socket.read_to_string(&mut reply).unwrap();
-                reply
-            });
-            let ready = ready.await.unwrap();
-            assert_eq!(ready.split(' ').nth(1), Some(status), "{ready}");
-            lifecycle.drain();
-        }
-        served.abort();
     }
 }

@@ -23,6 +23,7 @@ pub(crate) struct Assembly {
     /// What answers calls.
     pub(crate) service: Arc<dyn AgentService>,
     /// The engine at its heart, unless something else answers.
+    #[cfg_attr(target_family = "wasm", expect(dead_code, reason = "a component is not told when it ends"))]
     pub(crate) engine: Option<Engine>,
     pub(crate) card: CardHandle,
 }

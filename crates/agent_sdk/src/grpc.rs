@@ -17,7 +17,7 @@ use http_body::Body;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
-use crate::{ServeError, agent::listen};
+use crate::{ServeError, native::listen};
 
 /// Where an agent answers gRPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

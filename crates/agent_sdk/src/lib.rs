@@ -32,6 +32,8 @@ mod agent;
 mod assembly;
 #[cfg(feature = "a2a-server")]
 mod auth;
+#[cfg(all(feature = "a2a-server", target_family = "wasm"))]
+pub mod component;
 #[cfg(feature = "a2a-server")]
 mod extended_card;
 #[cfg(feature = "a2a-server")]
@@ -44,9 +46,13 @@ mod guarded;
 mod logging;
 #[cfg(feature = "a2a-server")]
 mod methods;
+#[cfg(all(feature = "a2a-server", not(target_family = "wasm")))]
+mod native;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
 mod relay;
 #[cfg(feature = "a2a-server")]
+mod serve_error;
+#[cfg(all(feature = "a2a-server", not(target_family = "wasm")))]
 mod serving;
 #[cfg(all(feature = "a2a-server", feature = "signing"))]
 mod signer;
@@ -59,17 +65,29 @@ pub use a2a_protocol_core as protocol;
 #[cfg(feature = "a2a-server")]
 pub use {
     a2a_app_ports::CardHandle,
-    a2a_http_server::{
-        Cors, Lifecycle, ServerOptions, V03Support,
-        native::{ConnectionOptions, Tls, host},
-    },
+    a2a_http_server::{Cors, Lifecycle, ServerOptions, V03Support, host, sleep},
     a2a_task_engine::{EngineOptions, MemoryLimits, MemoryMetrics, MemoryStorage, PushOptions},
-    agent::{Agent, ServeError},
+    agent::Agent,
     auth::{Authenticated, Tokens},
     logging::log_to_stderr,
-    serving::Serving,
+    serve_error::ServeError,
     skill::Skill,
 };
+
+#[cfg(all(feature = "a2a-server", not(target_family = "wasm")))]
+pub use {
+    a2a_http_server::{
+        host_on,
+        native::{ConnectionOptions, Tls},
+    },
+    serving::Serving,
+};
+
+#[cfg(all(feature = "grpc", target_family = "wasm"))]
+compile_error!(
+    "gRPC needs HTTP/2 with trailers, which no host gives a component: depend on nuncio-agent-sdk with \
+     `default-features = false, features = [\"a2a-server\", \"a2a-client\"]`"
+);
 
 #[cfg(all(feature = "a2a-server", feature = "grpc"))]
 pub use grpc::GrpcPort;

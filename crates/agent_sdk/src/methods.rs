@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use a2a_app_ports::{AgentService, BoxFuture, CallContext, Reply};
+use a2a_app_ports::{AgentService, BoxFuture, CallContext, MaybeSend, Reply};
 use a2a_protocol_core::{Call, CustomCall, Error};
 use futures::{Stream, StreamExt, future::ready};
 use serde::{Serialize, de::DeserializeOwned};
@@ -24,7 +24,7 @@ where
     P: DeserializeOwned,
     R: Serialize,
     F: Fn(CallContext, P) -> A + Send + Sync + 'static,
-    A: Future<Output = Result<R, Error>> + Send + 'static,
+    A: Future<Output = Result<R, Error>> + MaybeSend + 'static,
 {
     let handler = Arc::new(handler);
     let answer = move |context, call: CustomCall| {
@@ -44,8 +44,8 @@ where
     P: DeserializeOwned,
     R: Serialize + 'static,
     F: Fn(CallContext, P) -> A + Send + Sync + 'static,
-    A: Future<Output = Result<S, Error>> + Send + 'static,
-    S: Stream<Item = Result<R, Error>> + Send + 'static,
+    A: Future<Output = Result<S, Error>> + MaybeSend + 'static,
+    S: Stream<Item = Result<R, Error>> + MaybeSend + 'static,
 {
     let handler = Arc::new(handler);
     let answer = move |context, call: CustomCall| {

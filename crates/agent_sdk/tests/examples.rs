@@ -34,9 +34,16 @@ impl Served {
         Self::start_with(name, &[&["127.0.0.1:0"], more].concat())
     }
 
+    fn editor_of(writer: &Self) -> Self {
+        Self::of(example("calling_agent").arg("127.0.0.1:0").env("STORYTELLER", &writer.url))
+    }
+
     fn start_with(name: &str, arguments: &[&str]) -> Self {
-        let mut process =
-            example(name).args(arguments).env("NUNCIO_TOKEN", "t0ken").stderr(Stdio::piped()).spawn().unwrap();
+        Self::of(example(name).args(arguments).env("NUNCIO_TOKEN", "t0ken"))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let line = lines.next().expect("a line that says where it listens").unwrap();
         let url = line.rsplit(' ').next().unwrap().to_owned();
@@ -103,7 +110,7 @@ async fn the_waiter_asks_until_it_knows_enough() {
 #[tokio::test]
 async fn the_editor_streams_on_what_the_storyteller_writes() {
     let writer = Served::start("streaming", &[]);
-    let editor = Served::start("calling_agent", &[&writer.url]);
+    let editor = Served::editor_of(&writer);
     let edited = task(&editor.client().await, "tides").await;
     let text = edited.task().unwrap().artifact("edited").unwrap().text();
     assert_eq!(text, "IT BEGAN WITH THE MOON. THE SEA ROSE. THE SEA FELL. AND SO IT GOES ON.");
@@ -112,7 +119,7 @@ async fn the_editor_streams_on_what_the_storyteller_writes() {
 #[tokio::test]
 async fn cancelling_the_editor_cancels_the_storyteller() {
     let writer = Served::start("streaming", &[]);
-    let editor = Served::start("calling_agent", &[&writer.url]);
+    let editor = Served::editor_of(&writer);
     let (editor, writer) = (editor.client().await, writer.client().await);
     let Sent::Task(edited) = editor.start("tides").await.unwrap() else { panic!("a message") };
     // Once the first words have come through, the editor has the storyteller's task in hand.

@@ -64,7 +64,7 @@ async fn a_full_disk_fails_the_request_and_with_more_room_all_goes_on() {
     let mut engine = EngineOptions::default();
     engine.lease_time = Duration::from_secs(6);
     let storage = SqliteStorage::open(disk.path().join("tasks.db")).unwrap();
-    let host = agent_sdk::host(tokio::runtime::Handle::current());
+    let host = agent_sdk::host();
     let (agent, _) = agent().engine(engine).storage(storage).in_process(host).unwrap();
     let done = write(&agent, 10).await.unwrap();
     let refused = loop {

@@ -138,8 +138,7 @@ impl Server {
         let mut options = GrpcOptions::default();
         change(&mut options);
         let lifecycle = Lifecycle::new();
-        let server =
-            GrpcServer::new(agent, Arc::new(card), &native::host(Handle::current()), lifecycle.clone(), options);
+        let server = GrpcServer::new(agent, Arc::new(card), &a2a_http_server::host(), lifecycle.clone(), options);
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn({
             let lifecycle = lifecycle.clone();

@@ -1,30 +1,27 @@
-//! The native implementations: Reqwest with rustls for HTTP, tokio for time and background work.
+//! The native transport: Reqwest with rustls.
 
 mod resolver;
-mod turns;
-mod webhooks;
 
 use std::{
     error::Error as StdError,
     fmt,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use a2a_app_ports::{BoxFuture, Clock, Host, Random, Spawner};
-use a2a_protocol_core::Timestamp;
+use a2a_app_ports::BoxFuture;
 use bytes::Bytes;
 use futures::stream;
 use http::{header, uri::Scheme};
 use protocol_transport_core::is_loopback_host;
 use rustls::crypto::CryptoProvider;
-use tokio::runtime::Handle;
 
-use self::resolver::{Lookup, Resolver};
-pub use self::webhooks::Webhooks;
+use self::resolver::Resolver;
+pub(crate) use self::resolver::system;
 use crate::{
     Body, HttpTransport, TransportError,
     guard::{Forbidden, Guard},
+    webhooks::Lookup,
 };
 
 /// How long a connection is kept for the next request. The usual servers of Python and JavaScript
@@ -64,10 +61,10 @@ impl Reqwest {
     /// # Errors
     /// When the system's trust store cannot be read.
     pub fn guarded(connect: Duration, guard: Guard) -> Result<Self, TransportError> {
-        Self::guarded_with(connect, guard, resolver::system())
+        Self::guarded_with(connect, guard, system())
     }
 
-    fn guarded_with(connect: Duration, guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
+    pub(crate) fn guarded_with(connect: Duration, guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
         let resolver = move || Resolver { guard, lookup: lookup.clone() };
         Self::made(move || builder(connect).no_proxy().dns_resolver(resolver()), Some(guard))
     }
@@ -198,53 +195,4 @@ fn translate(error: reqwest::Error, what: &str) -> TransportError {
         (false, false) => TransportError::broken(message),
     };
     translated.caused_by(error)
-}
-
-/// A host on tokio: the system's clock and randomness; background work goes to the runtime in
-/// which it is asked for, or to the one in which the host was made.
-pub fn host() -> Host {
-    Host {
-        clock: Arc::new(Tokio { handle: None }),
-        spawner: Arc::new(Tokio { handle: Handle::try_current().ok() }),
-        random: Arc::new(Tokio { handle: None }),
-    }
-}
-
-struct Tokio {
-    handle: Option<Handle>,
-}
-
-impl Clock for Tokio {
-    fn now(&self) -> Timestamp {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Timestamp::UNIX_EPOCH.plus(since_epoch)
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
-impl Spawner for Tokio {
-    fn spawn(&self, future: BoxFuture<'static, ()>) {
-        // Without a runtime there is nobody left to run it.
-        if let Some(handle) = Handle::try_current().ok().or_else(|| self.handle.clone()) {
-            handle.spawn(future);
-        }
-    }
-}
-
-impl Random for Tokio {
-    fn random(&self) -> u128 {
-        let mut bytes = [0; 16];
-        match getrandom::fill(&mut bytes) {
-            Ok(()) => u128::from_ne_bytes(bytes),
-            // The system has no randomness to give now; what std took from it earlier has to do.
-            Err(_) => {
-                use std::hash::{BuildHasher, RandomState};
-                let half = |salt: u8| u128::from(RandomState::new().hash_one(salt));
-                half(0) << 64 | half(1)
-            }
-        }
-    }
 }

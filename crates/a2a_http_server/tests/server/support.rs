@@ -166,7 +166,7 @@ pub(crate) fn server_with(agent: Arc<Agent>, change: impl FnOnce(&mut ServerOpti
 pub(crate) fn server_of(agent: Arc<Agent>, card: AgentCard, change: impl FnOnce(&mut ServerOptions)) -> HttpServer {
     let mut options = ServerOptions::default();
     change(&mut options);
-    HttpServer::new(agent, card, &native::host(tokio::runtime::Handle::current()), options).unwrap()
+    HttpServer::new(agent, card, &a2a_http_server::host(), options).unwrap()
 }
 
 /// A reply that has been read.

@@ -10,7 +10,7 @@ mod instruction;
 
 use agent_sdk::{
     GrpcPort, ServerOptions, V03Support,
-    client::{Guard, native::Webhooks},
+    client::{Guard, Webhooks},
     prelude::*,
     protocol::AgentExtension,
 };

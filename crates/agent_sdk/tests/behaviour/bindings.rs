@@ -150,7 +150,7 @@ impl AgentService for InProcess {
 }
 
 pub(crate) fn in_process(agent: Agent) -> Arc<dyn AgentService> {
-    agent.in_process(agent_sdk::host(tokio::runtime::Handle::current())).unwrap().0
+    agent.in_process(agent_sdk::host()).unwrap().0
 }
 
 impl World {

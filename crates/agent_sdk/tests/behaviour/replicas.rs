@@ -38,7 +38,7 @@ impl Replicas {
         let database = Database::new(binding);
         let replica = async || in_process(database.replica(agent).await);
         let services = futures::join!(replica(), replica(), replica()).into();
-        let random = agent_sdk::host(tokio::runtime::Handle::current()).random;
+        let random = agent_sdk::host().random;
         let seed = std::env::var("REPLICAS_SEED").map_or_else(|_| random.random() as u64, |seed| seed.parse().unwrap());
         // Shown if the test fails.
         println!("REPLICAS_SEED={seed}");

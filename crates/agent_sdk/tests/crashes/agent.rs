@@ -2,7 +2,7 @@
 
 use std::{io::Read, path::PathBuf, sync::Arc, time::Duration};
 
-use a2a_http_client::{Guard, native::Webhooks};
+use a2a_http_client::{Guard, Webhooks};
 use a2a_task_storage::{NatsBus, NatsOptions, PostgresBus, PostgresOptions, PostgresStorage, SqliteStorage};
 use agent_sdk::{EngineOptions, ServerOptions, prelude::*};
 use serde::{Deserialize, Serialize};

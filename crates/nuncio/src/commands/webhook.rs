@@ -2,7 +2,7 @@
 
 use std::{path::Path, pin::pin, sync::Arc};
 
-use a2a_http_client::{Delivery, Guard, KeyFetcher, Receiver, Rejected, native};
+use a2a_http_client::{Delivery, Guard, KeyFetcher, Receiver, Rejected, host};
 use axum::{Router, body::Bytes, extract::DefaultBodyLimit, routing::post};
 use http::{HeaderMap, StatusCode};
 use serde_json::json;
@@ -57,7 +57,7 @@ pub(crate) async fn run(app: &App, args: &WebhookArgs) -> Result<(), Failure> {
     let hook = post(move |headers: HeaderMap, body: Bytes| {
         let (receiver, sender) = (receiver.clone(), sender.clone());
         async move {
-            let outcome = receiver.receive(&headers, &body, native::host().clock.now()).await;
+            let outcome = receiver.receive(&headers, &body, host().clock.now()).await;
             let status = outcome.as_ref().err().map_or(StatusCode::NO_CONTENT, Rejected::status);
             let (printed, is_printed) = oneshot::channel();
             let _ = sender.send((outcome, printed)).await;

@@ -7,7 +7,7 @@ mod tour;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use a2a_http_client::{Guard, native::Webhooks};
+use a2a_http_client::{Guard, Webhooks};
 use a2a_protocol_core::signing::SigningKey;
 use agent_sdk::{ServerOptions, V03Support};
 use clap::Args;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use a2a_app_ports::{PushOutcome, PushRequest, PushTransport as _};
-use a2a_http_client::{Guard, native::Webhooks};
+use a2a_http_client::{Guard, Webhooks};
 use a2a_protocol_core::{
     PUSH_TOKEN_HEADER, SendMessageConfiguration, SendMessageRequest, TaskPushNotificationConfig, signing::SigningKey,
 };

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use a2a_http_client::{Guard, KeyFetcher, is_loopback, native, verify_card};
+use a2a_http_client::{Guard, KeyFetcher, host, is_loopback, verify_card};
 use a2a_protocol_core::{
     AgentCard,
     signing::{self, JwkSet, KeySource, KeyStore, Verdict},
@@ -27,7 +27,7 @@ pub(crate) async fn verify(app: &App, args: &CardVerifyArgs) -> Result<(), Failu
     let (_, document) = agent::card(app).await?;
     let (card, served) = (&document.card, Some(document.json.as_str()));
     let verdict = match args.no_fetch {
-        true => signing::verify(card, served, &keys, native::host().clock.now()),
+        true => signing::verify(card, served, &keys, host().clock.now()),
         false => verdict(card, served, &document.location, keys).await?,
     };
     match &verdict {

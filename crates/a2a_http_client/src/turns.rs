@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-pub(super) struct Turns {
+pub(crate) struct Turns {
     total: Semaphore,
     per_host: usize,
     /// The hosts that are called, or are to be.
@@ -16,12 +16,12 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    pub(super) fn new(per_host: usize, total: usize) -> Self {
+    pub(crate) fn new(per_host: usize, total: usize) -> Self {
         Self { total: Semaphore::new(total), per_host, hosts: Mutex::default() }
     }
 
     /// Makes a call to a host, in its turn. Whoever waits for a host takes nothing of the total.
-    pub(super) async fn take<T>(&self, host: &str, call: impl Future<Output = T>) -> T {
+    pub(crate) async fn take<T>(&self, host: &str, call: impl Future<Output = T>) -> T {
         let place = Place { turns: self, host, turn: self.host(host) };
         // Neither is ever closed.
         let _of_host = place.turn.acquire().await;

@@ -1,6 +1,6 @@
 //! Push notifications to webhooks (section 4.3.3).
 
-use std::{error::Error as StdError, fmt, net::IpAddr, time::Duration};
+use std::{error::Error as StdError, fmt, io, net::IpAddr, sync::Arc, time::Duration};
 
 use a2a_app_ports::{BoxFuture, Host, PushOutcome, PushRequest, PushTransport};
 use a2a_protocol_core::{
@@ -11,16 +11,12 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use url::Url;
 
-use super::{
-    Reqwest, host,
-    resolver::{self, Lookup},
-    turns::Turns,
-};
 use crate::{
     HttpTransport, TransportError,
     guard::{Forbidden, Guard},
     retry::retry_after,
     timing::within,
+    turns::Turns,
 };
 
 /// How long a delivery may take, the connection included.
@@ -33,15 +29,21 @@ const AT_ONCE: usize = 128;
 /// How long the lookup of a name may take when a webhook is configured.
 const CHECK: Duration = Duration::from_secs(2);
 
+/// Looks up the addresses of a name.
+pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync>;
+
 /// Calls webhooks over HTTP: within ten seconds, without redirects and proxies, and only at
 /// addresses that the guard allows; of each host eight at once and in total 128, the others wait for
-/// their turn before their ten seconds begin. With a key, each call carries a signature that lasts five
+/// their turn before their ten seconds begin. In a component it is its host who looks names up and
+/// connects: what the guard checks there is the URL, and where names may lead, `allowed_outbound_hosts`
+/// of the application says. With a key, each call carries a signature that lasts five
 /// minutes: a JWT in `Authorization`, or in [`SIGNATURE_HEADER`] where the configuration has
 /// credentials of its own for that header.
 pub struct Webhooks {
-    transport: Reqwest,
+    transport: Arc<dyn HttpTransport>,
     guard: Guard,
-    lookup: Lookup,
+    /// What names lead to, where one can know.
+    lookup: Option<Lookup>,
     host: Host,
     turns: Turns,
     signer: Option<Signer>,
@@ -58,13 +60,21 @@ impl Webhooks {
     /// # Errors
     /// When the system's trust store cannot be read.
     pub fn new(guard: Guard) -> Result<Self, TransportError> {
-        Self::with_lookup(guard, resolver::system())
+        #[cfg(not(target_family = "wasm"))]
+        return Self::with_lookup(guard, crate::native::system());
+        #[cfg(target_family = "wasm")]
+        Ok(Self::over(Arc::new(crate::component::Wasi::new(TIMEOUT)), guard, None))
     }
 
+    #[cfg(not(target_family = "wasm"))]
     fn with_lookup(guard: Guard, lookup: Lookup) -> Result<Self, TransportError> {
-        let transport = Reqwest::guarded_with(TIMEOUT, guard, lookup.clone())?;
+        let transport = crate::native::Reqwest::guarded_with(TIMEOUT, guard, lookup.clone())?;
+        Ok(Self::over(Arc::new(transport), guard, Some(lookup)))
+    }
+
+    fn over(transport: Arc<dyn HttpTransport>, guard: Guard, lookup: Option<Lookup>) -> Self {
         let turns = Turns::new(AT_ONCE_PER_HOST, AT_ONCE);
-        Ok(Self { transport, guard, lookup, host: host(), turns, signer: None })
+        Self { transport, guard, lookup, host: crate::host(), turns, signer: None }
     }
 
     /// Signs each call. `issuer` says who calls, such as the address of the agent.
@@ -138,8 +148,8 @@ impl PushTransport for Webhooks {
     fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let url = self.guard.url(url).map_err(refused)?;
-            let Some(url::Host::Domain(name)) = url.host() else { return Ok(()) };
-            let lookup = within(&*self.host.clock, CHECK, (self.lookup)(name.to_owned())).await;
+            let (Some(url::Host::Domain(name)), Some(lookup)) = (url.host(), &self.lookup) else { return Ok(()) };
+            let lookup = within(&*self.host.clock, CHECK, lookup(name.to_owned())).await;
             let addresses: Vec<IpAddr> = lookup.and_then(Result::ok).unwrap_or_default();
             self.guard.addresses(name, &addresses).map(drop).map_err(refused)
         })

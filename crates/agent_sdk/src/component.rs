@@ -1,0 +1,113 @@
+//! An agent as a component of WebAssembly, for Spin and every other host of `wasi:http` 0.3.
+
+use std::fmt::Display;
+
+use a2a_http_server::{HttpServer, component, host};
+use http::Uri;
+use protocol_transport_core::is_loopback_host;
+use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
+use tokio::sync::OnceCell;
+
+use crate::{Agent, ServeError, assembly::Assembly};
+
+#[doc(hidden)]
+pub use spin_sdk::wasip3;
+
+/// The variable of the environment that says where callers reach the agent, if its
+/// [`ServerOptions`](crate::ServerOptions) do not.
+pub const PUBLIC_URL: &str = "NUNCIO_PUBLIC_URL";
+
+/// Exports an agent as the component's answer to HTTP requests. What makes it is an `async` function
+/// without arguments, which gives an [`Agent`] or what keeps it from being one. It is run once an
+/// instance of the component, with the first request; hosts start instances as they need them, and
+/// end them after a short time without requests.
+///
+/// ```ignore
+/// use agent_sdk::prelude::*;
+///
+/// async fn agent() -> Result<Agent, ServeError> {
+///     Ok(Agent::new("Echo", "Says back what it hears").skill(Skill::new("echo", "Echo").tag("demo"), Echo))
+/// }
+///
+/// agent_sdk::component!(agent);
+/// ```
+///
+/// The card names `public_url` of [`ServerOptions`](crate::ServerOptions), or else the variable
+/// `NUNCIO_PUBLIC_URL` of the component's environment, or on a loopback host the address of the first
+/// request. Anywhere else an agent that does not know its address answers nothing: what a caller calls
+/// it must not become what other callers are told.
+#[macro_export]
+macro_rules! component {
+    ($agent:path) => {
+        const _: () = {
+            static SERVED: $crate::component::Served = $crate::component::Served::new();
+
+            struct Component;
+
+            impl $crate::component::wasip3::exports::http::handler::Guest for Component {
+                async fn handle(
+                    request: $crate::component::wasip3::http::types::Request,
+                ) -> ::core::result::Result<
+                    $crate::component::wasip3::http::types::Response,
+                    $crate::component::wasip3::http::types::ErrorCode,
+                > {
+                    SERVED.respond(request, $agent).await
+                }
+            }
+
+    $crate::component::wasip3::http::service::export!(Component with_types_in $crate::component::wasip3);
+        };
+    };
+}
+
+/// The agent of an instance, from its first request on.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Served(OnceCell<HttpServer>);
+
+impl Served {
+    #[expect(clippy::new_without_default, reason = "there is one, which a macro makes")]
+    pub const fn new() -> Self {
+        Self(OnceCell::const_new())
+    }
+
+    /// Answers a request. An agent that cannot be served is tried again with the next one.
+    pub async fn respond<E: Display>(
+        &'static self,
+        request: Request,
+        agent: impl AsyncFnOnce() -> Result<Agent, E>,
+    ) -> Result<Response, ErrorCode> {
+        let server = self.0.get_or_try_init(async || {
+            crate::log_to_stderr();
+            let agent = agent().await.map_err(|error| error.to_string())?;
+            served(agent, &request).map_err(|error| error.to_string())
+        });
+        match server.await {
+            Ok(server) => component::respond(server, request).await,
+            Err(error) => {
+                tracing::error!("the agent cannot be served: {error}");
+                Err(ErrorCode::InternalError(Some("the agent cannot be served; its log says why".to_owned())))
+            }
+        }
+    }
+}
+
+fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
+    let mut options = agent.server_options();
+    let names_none = agent.card.supported_interfaces.is_empty() && options.public_url.is_none();
+    if names_none {
+        let url = std::env::var(PUBLIC_URL).ok().filter(|url| !url.is_empty());
+        options.public_url = Some(url.or_else(|| loopback(request)).ok_or(ServeError::NoAddress)?);
+    }
+    let host = host();
+    let Assembly { service, card, .. } = Assembly::of(agent, host.clone())?;
+    HttpServer::new(service, card, &host, options).map_err(ServeError::Options)
+}
+
+/// The address that was called, if it is one of this machine.
+fn loopback(request: &Request) -> Option<String> {
+    let authority = request.get_authority()?;
+    let url = format!("http://{authority}");
+    let called: Uri = url.parse().ok()?;
+    is_loopback_host(called.host()?).then_some(url)
+}
