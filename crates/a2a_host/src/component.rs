@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use a2a_app_ports::{BoxFuture, Spawner};
-use spin_sdk::wasip3::clocks::monotonic_clock;
-// Its features let one request of an instance wake another, and go on when it has been answered.
+use wasip3::clocks::monotonic_clock;
+// Its feature lets one request of an instance wake another.
 use wit_bindgen as _;
 
 /// The time runs from now, whenever the future is polled.
@@ -24,6 +24,6 @@ impl Spawn {
 
 impl Spawner for Spawn {
     fn spawn(&self, future: BoxFuture<'static, ()>) {
-        spin_sdk::wasip3::spawn(future);
+        wasip3::spawn_local(future);
     }
 }

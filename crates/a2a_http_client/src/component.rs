@@ -7,9 +7,12 @@ use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::{HeaderValue, header};
 use http_body_util::{BodyExt as _, Full};
-use spin_sdk::wasip3::{
-    http::types::{ErrorCode, RequestOptions},
-    http_compat::RequestOptionsExtension,
+use wasip3::{
+    http::{
+        client,
+        types::{ErrorCode, RequestOptions},
+    },
+    http_compat::{RequestOptionsExtension, http_from_wasi_response, http_into_wasi_request},
 };
 
 use crate::{Body, HttpTransport, TransportError};
@@ -48,7 +51,11 @@ impl HttpTransport for Wasi {
         }
         Box::pin(async move {
             let to = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-            let reply = spin_sdk::http::send(request.map(Full::new)).await.map_err(|code| translate(&code, &to))?;
+            let sent = async {
+                let request = http_into_wasi_request(request.map(Full::new))?;
+                http_from_wasi_response(client::send(request).await?)
+            };
+            let reply = sent.await.map_err(|code| translate(&code, &to))?;
             Ok(reply.map(|body| {
                 let bytes = body.into_data_stream();
                 Box::pin(bytes.map_err(move |code| translate(&code, &to))) as Body

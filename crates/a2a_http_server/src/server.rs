@@ -81,6 +81,11 @@ impl HttpServer {
         self.0.card.locate(|| self.0.options.interfaces(url));
     }
 
+    /// Where callers reach it, if its options say so.
+    pub fn public_url(&self) -> Option<&str> {
+        self.0.options.public_url.as_deref()
+    }
+
     /// The card that is served.
     pub fn card(&self) -> &CardHandle {
         &self.0.card

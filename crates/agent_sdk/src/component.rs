@@ -5,13 +5,13 @@ use std::fmt::Display;
 use a2a_http_server::{HttpServer, component, host};
 use http::Uri;
 use protocol_transport_core::is_loopback_host;
-use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
+use wasip3::http::types::{ErrorCode, Request, Response};
 use tokio::sync::OnceCell;
 
 use crate::{Agent, ServeError, assembly::Assembly};
 
 #[doc(hidden)]
-pub use spin_sdk::wasip3;
+pub use wasip3;
 
 /// The variable of the environment that says where callers reach the agent, if its
 /// [`ServerOptions`](crate::ServerOptions) do not.
