@@ -30,14 +30,18 @@ step "format"
 cargo fmt --all --check
 
 step "lints"
-cargo clippy --workspace --all-targets --locked -- -D warnings
+cargo clippy --all-targets --locked -- -D warnings
 
 step "the core builds for WebAssembly"
 cargo check --locked --target wasm32-wasip2 -p nuncio-protocol-transport-core -p nuncio-a2a-protocol-core \
   -p nuncio-a2a-app-ports -p nuncio-a2a-task-engine -p nuncio-a2a-http-server
 
+step "lints of what runs components, built apart from the rest"
+cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
+cargo clippy --locked --target wasm32-wasip2 -p nuncio-component-guest -- -D warnings
+
 step "docs"
-cargo doc --workspace --no-deps --locked --quiet
+cargo doc --no-deps --locked --quiet
 
 step "dependencies"
 if have cargo-deny; then
@@ -53,4 +57,7 @@ step "the official SDKs, as peers"
 tests/peers/setup.sh
 
 step "tests"
-cargo test --workspace --locked
+cargo test --locked
+
+step "tests of components, built apart from the rest"
+cargo test --locked -p nuncio-component-host
