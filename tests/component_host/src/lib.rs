@@ -12,7 +12,7 @@
 //! - A guest does not hear that a client has gone. Writing to the response fails from then on; a body that waits for
 //!   something of its own is dropped no earlier than its next write.
 //! - A trap ends the instance, with all its requests: one without a response is answered 500, one in the middle of
-//!   its body is cut off. The next request gets a new instance.
+//!   its body ends there, and its client cannot tell that from the end. The next request gets a new instance.
 //! - A request has the scheme, the authority and Spin's headers (`spin-full-url`, `spin-client-addr`, …); `host` is not
 //!   among its headers, and neither is `connection`.
 //!
