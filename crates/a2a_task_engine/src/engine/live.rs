@@ -73,6 +73,11 @@ impl Registry {
         all
     }
 
+    /// Whether no task is run or watched here, and nobody is at work on one.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.running() == 0 && self.shards.iter().all(|shard| lock(shard).values().all(|live| live.strong_count() == 0))
+    }
+
     /// How many handlers are running, or about to.
     pub(crate) fn running(&self) -> usize {
         self.running.load(Ordering::SeqCst)

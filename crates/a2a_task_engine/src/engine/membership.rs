@@ -13,6 +13,7 @@ use std::{
 };
 
 use a2a_app_ports::{BoxFuture, Holder, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
+use event_listener::Event as Signal;
 use futures::{
     future::{Either, select},
     lock::Mutex as AsyncMutex,
@@ -38,6 +39,8 @@ pub(super) struct Membership {
     current: Mutex<Current>,
     /// How often it was lost.
     epoch: AtomicU64,
+    /// Told when it is lost.
+    lost: Signal,
     joining: AsyncMutex<()>,
 }
 
@@ -156,7 +159,24 @@ impl Membership {
             current.replica = None;
             current.doubtful.clear();
             self.epoch.fetch_add(1, Ordering::SeqCst);
+            drop(current);
+            self.lost.notify(usize::MAX);
         }
+    }
+
+    /// The engine is no replica any more, as long as it has no need to be; which one it was.
+    pub(super) fn rest(&self) -> Option<ReplicaId> {
+        let (replica, epoch) = {
+            let current = lock(&self.current);
+            (current.replica?, self.epoch.load(Ordering::SeqCst))
+        };
+        self.lose(epoch);
+        Some(replica)
+    }
+
+    /// Whether there is no task that it may have without knowing.
+    pub(super) fn is_sure(&self) -> bool {
+        lock(&self.current).doubtful.is_empty()
     }
 }
 
@@ -278,8 +298,12 @@ async fn beat(engine: Weak<Shared>, present: Present, mut over: BoxFuture<'stati
     let mut failed = false;
     loop {
         let Some(shared) = engine.upgrade() else { return };
+        let told = shared.membership.lost.listen();
+        if !shared.membership.is_current(present) {
+            return;
+        }
         let pause = shared.options.lease_time / if failed { 30 } else { 3 };
-        let pause = select(shared.host.clock.sleep(pause), shared.lifecycle.closed());
+        let pause = select(select(shared.host.clock.sleep(pause), shared.lifecycle.closed()), told);
         drop(shared);
         let lost = matches!(select(&mut over, pause).await, Either::Left(_));
         let Some(shared) = engine.upgrade() else { return };

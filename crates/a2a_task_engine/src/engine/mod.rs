@@ -63,11 +63,15 @@ pub struct EngineOptions {
     pub bus: Option<Arc<dyn EventBus>>,
     /// How webhooks are told what happens to tasks.
     pub push: PushOptions,
+    /// Whether the engine leaves the other replicas and does nothing by itself while no task is run,
+    /// watched or told about here, until the next call. For hosts of one thread that end whatever does
+    /// nothing, and only that: so by default in components, and not natively. Not with a bus.
+    pub rest: bool,
 }
 
 impl fmt::Debug for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cancel_grace, claim_time, lease_time, max_attempts, pause_limit, bus, push } = self;
+        let Self { cancel_grace, claim_time, lease_time, max_attempts, pause_limit, bus, push, rest } = self;
         f.debug_struct("EngineOptions")
             .field("cancel_grace", cancel_grace)
             .field("claim_time", claim_time)
@@ -76,6 +80,7 @@ impl fmt::Debug for EngineOptions {
             .field("pause_limit", pause_limit)
             .field("bus", &bus.is_some())
             .field("push", push)
+            .field("rest", rest)
             .finish()
     }
 }
@@ -90,6 +95,7 @@ impl Default for EngineOptions {
             pause_limit: None,
             bus: None,
             push: PushOptions::default(),
+            rest: cfg!(target_family = "wasm"),
         }
     }
 }

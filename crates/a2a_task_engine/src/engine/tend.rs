@@ -188,7 +188,26 @@ impl Drop for Reset<'_> {
     }
 }
 
-/// Looks and sweeps, as long as the engine is there.
+impl Shared {
+    /// Whether the engine has nothing to see to now, and neither has its host therefore.
+    async fn rests(&self) -> bool {
+        let is_busy = self.sweeping.load(Ordering::SeqCst) || !self.live.is_quiet() || !self.membership.is_sure();
+        if !self.options.rest || is_busy {
+            return false;
+        }
+        // From here on whoever comes begins anew.
+        self.attending.store(false, Ordering::SeqCst);
+        if let Some(replica) = self.membership.rest()
+            && let Err(error) = self.storage.leave(replica).await
+        {
+            // Its lease is over soon, and nothing is under it.
+            tracing::debug!(%replica, error = %Chain(&error), "cannot leave");
+        }
+        true
+    }
+}
+
+/// Looks and sweeps, as long as the engine is there and has anything to see to.
 async fn tend(engine: Weak<Shared>) {
     let mut since_sweep = Duration::ZERO;
     loop {
@@ -201,6 +220,9 @@ async fn tend(engine: Weak<Shared>) {
             return;
         }
         let Some(shared) = engine.upgrade() else { return };
+        if shared.rests().await {
+            return;
+        }
         shared.host.spawner.spawn(Box::pin(shared.clone().look_at_all()));
         if shared.membership.is_gone() {
             continue;

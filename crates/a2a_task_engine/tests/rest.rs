@@ -1,0 +1,105 @@
+//! An engine whose host ends what does nothing, and only that.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use a2a_app_ports::{AgentOperations, BoxFuture, Spawner};
+use a2a_protocol_core::{AgentCard, SubscribeToTaskRequest, TaskState};
+use a2a_task_engine::{Engine, EngineOptions, Skill};
+use futures::StreamExt;
+use support::{
+    AGENT, Gate, TestStorage, collect, get, host_of, immediately, plain, request, skill, state, task, within,
+};
+use tokio::{sync::watch, time::sleep};
+
+/// Counts what has been spawned and not ended: a host of components ends an instance when that is nothing.
+struct Counting(watch::Sender<usize>);
+
+impl Spawner for Counting {
+    fn spawn(&self, future: BoxFuture<'static, ()>) {
+        let count = self.0.clone();
+        count.send_modify(|running| *running += 1);
+        tokio::spawn(async move {
+            future.await;
+            count.send_modify(|running| *running -= 1);
+        });
+    }
+}
+
+struct Resting {
+    engine: Engine,
+    storage: Arc<TestStorage>,
+    running: watch::Receiver<usize>,
+}
+
+impl Resting {
+    fn new(skill: Skill) -> Self {
+        let (count, running) = watch::channel(0);
+        let storage = Arc::new(TestStorage::default());
+        let mut card = AgentCard::default();
+        card.name = AGENT.to_owned();
+        card.capabilities.streaming = Some(true);
+        let mut options = EngineOptions::default();
+        options.rest = true;
+        let host = host_of(1, Arc::new(Counting(count)));
+        let engine = Engine::new(Arc::new(card), [skill], storage.clone(), None, host, options);
+        Self { engine, storage, running }
+    }
+
+    /// Nothing goes on any more, and the other replicas have been told.
+    async fn rests(&mut self) {
+        within("rest", self.running.wait_for(|running| *running == 0)).await.unwrap();
+        assert!(self.storage.calls().contains(&"leave"));
+    }
+
+    fn is_at_work(&self) -> bool {
+        *self.running.borrow() > 0
+    }
+}
+
+fn gated(gate: &Arc<Gate>) -> Skill {
+    let gate = gate.clone();
+    skill(move |_, task| {
+        let gate = gate.clone();
+        async move {
+            gate.pass().await;
+            task.complete().await
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_without_work_leaves_and_comes_back_with_the_next_call() {
+    let gate = Gate::new();
+    let mut resting = Resting::new(gated(&gate));
+    for id in ["m1", "m2"] {
+        let begun = task(resting.engine.send_message(plain(), immediately(request(id, "go"))).await);
+        gate.reached().await;
+        sleep(Duration::from_secs(120)).await;
+        assert!(resting.is_at_work(), "as long as its handler is");
+        let calls = resting.storage.calls();
+        assert!(calls.contains(&"join") && calls.contains(&"renew") && !calls.contains(&"leave"), "{calls:?}");
+        gate.open();
+        resting.rests().await;
+        assert_eq!(state(&resting.engine, &begun.id).await, TaskState::Completed);
+        assert!(!resting.is_at_work(), "to be read needs no replica");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_does_not_rest_while_somebody_watches() {
+    let mut resting = Resting::new(skill(|_, task| async move { task.input_required("which?").await }));
+    let asked = task(resting.engine.send_message(plain(), request("m1", "go")).await);
+    resting.rests().await;
+    let mut watched = resting.engine.subscribe_to_task(plain(), SubscribeToTaskRequest::new(&*asked.id)).await.unwrap();
+    watched.next().await.unwrap().unwrap();
+    sleep(Duration::from_secs(120)).await;
+    assert!(resting.is_at_work(), "for the watcher");
+    let watched = tokio::spawn(collect(watched));
+    support::cancel(&resting.engine, &asked.id).await.unwrap();
+    within("the end", watched).await.unwrap();
+    resting.rests().await;
+    assert_eq!(get(&resting.engine, &asked.id).await.status.state, TaskState::Canceled);
+}
