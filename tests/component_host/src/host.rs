@@ -69,7 +69,9 @@ impl Host {
         self
     }
 
-    /// Lets the component call a host, in the notation of [`AllowedHosts`].
+    /// Lets the component call a host, in the notation of Spin's `allowed_outbound_hosts`: `scheme://host[:port]`, where
+    /// each may be `*`, the host may be `*.example.com` for all below it, and a port that is left out is the scheme's.
+    /// There are no ranges here of addresses or ports, and there is no `self`.
     pub fn allow(mut self, host: impl Into<String>) -> Self {
         self.allowed.push(host.into());
         self

@@ -13,13 +13,17 @@
 //!   something of its own is dropped no earlier than its next write.
 //! - A trap ends the instance, with all its requests: one without a response is answered 500, one in the middle of
 //!   its body ends there, and its client cannot tell that from the end. The next request gets a new instance.
-//! - A request has the scheme, the authority and Spin's headers (`spin-full-url`, `spin-client-addr`, …); `host` is not
-//!   among its headers, and neither is `connection`.
+//! - A request has the scheme, the authority and Spin's headers (`spin-full-url`, `spin-client-addr`, …).
 //!
-//! Where it differs is said at [`Host`] and in its stores.
+//! Where it differs:
+//! - `host` and what else concerns a connection is not among the headers of a request. Spin 4.1 leaves out `connection`
+//!   alone, being made with wasmtime 47, in which all else is the same.
+//! - Every outgoing request has a connection of its own; Spin keeps them open for the next.
+//! - The stores block no instance while they work, and do not limit how much they return; more in their files.
+//! - A component that computes without end cannot be stopped.
 
 mod bindings;
-mod build;
+mod cargo;
 mod component;
 mod host;
 mod instance;
@@ -30,10 +34,9 @@ mod request;
 mod rows;
 mod sqlite;
 
-pub use build::{build, target_directory};
+pub use cargo::{build, target_directory};
 pub use component::ComponentFile;
 pub use host::{Host, Serving};
 pub use instance::Instances;
-pub use outbound::{AllowedHosts, InvalidHost};
 pub use sqlite::Location;
 pub use wasmtime::Error;

@@ -5,13 +5,9 @@ use http::Uri;
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
 
-/// The hosts that a component may call: Spin's `allowed_outbound_hosts`.
-///
-/// An entry is `scheme://host[:port]`, where the scheme, the host and the port may be `*`, the host may be
-/// `*.example.com` for all below it, and a port that is left out is the scheme's. Unlike Spin, it knows no address
-/// ranges, no port ranges and no `self`.
+/// The hosts that a component may call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AllowedHosts(Vec<AllowedHost>);
+pub(crate) struct AllowedHosts(Vec<AllowedHost>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AllowedHost {
@@ -32,7 +28,7 @@ enum HostPattern {
 
 /// An entry of the allowed hosts that means nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct InvalidHost(String);
+pub(crate) struct InvalidHost(String);
 
 impl fmt::Display for InvalidHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,12 +40,12 @@ impl std::error::Error for InvalidHost {}
 
 impl AllowedHosts {
     /// Reads a list of entries.
-    pub fn parse<S: AsRef<str>>(hosts: impl IntoIterator<Item = S>) -> Result<Self, InvalidHost> {
+    pub(crate) fn parse<S: AsRef<str>>(hosts: impl IntoIterator<Item = S>) -> Result<Self, InvalidHost> {
         hosts.into_iter().map(|host| host.as_ref().parse()).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a component may send a request to `uri`.
-    pub fn allows(&self, uri: &Uri) -> bool {
+    pub(crate) fn allows(&self, uri: &Uri) -> bool {
         self.0.iter().any(|host| host.allows(uri))
     }
 }
@@ -110,8 +106,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// Sends the requests of a component, over a connection each: HTTP/1.1, with TLS for `https`. Unlike here, Spin pools
-/// its connections.
+/// Sends the requests of a component, over a connection each: HTTP/1.1, with TLS for `https`.
 pub(crate) struct Outbound(pub(crate) AllowedHosts);
 
 type Sent<T> = Box<dyn Future<Output = Result<T, Error>> + Send>;

@@ -83,6 +83,43 @@ async fn what_a_request_has_spawned_goes_on_after_the_response_and_without_the_c
 }
 
 #[tokio::test]
+async fn a_request_goes_on_when_its_client_has_gone() {
+    let mut server = Server::start().await;
+    let serving = serve(Host::new().allow(&server.url).idle(Duration::ZERO)).await;
+    let mut instances = serving.instances();
+    let mut client = Client::connect(&serving).await;
+    let path = format!("/ask?{}", server.url);
+    let asked = {
+        let response = client.get(&path);
+        tokio::select! { asked = server.received() => asked, _ = response => panic!("nothing to respond with yet") }
+    };
+    client.close().await;
+
+    asked.answer(whole("all the same"));
+
+    soon(serving.stderr().wait_for(|text| text.contains("asked: all the same"))).await.unwrap();
+    until(&mut instances, |instances| *instances == Instances { started: 1, ended: 1 }).await;
+}
+
+#[tokio::test]
+async fn a_body_that_waits_keeps_its_instance() {
+    let mut server = Server::start().await;
+    let serving = serve(Host::new().allow(&server.url).idle(Duration::ZERO)).await;
+    let mut instances = serving.instances();
+    let mut client = Client::connect(&serving).await;
+    let mut response = client.get(&format!("/waits?{}", server.url)).await;
+    assert_eq!(piece(response.body_mut()).await.unwrap().unwrap(), "begun");
+    let waiting = server.received().await;
+    assert_eq!(instances.borrow().running(), 1);
+
+    waiting.answer(whole("more"));
+
+    assert_eq!(piece(response.body_mut()).await.unwrap().unwrap(), "more");
+    assert!(piece(response.body_mut()).await.is_none());
+    until(&mut instances, |instances| *instances == Instances { started: 1, ended: 1 }).await;
+}
+
+#[tokio::test]
 async fn a_trap_ends_all_requests_of_its_instance_and_the_next_gets_a_new_one() {
     let mut server = Server::start().await;
     let serving = serve(Host::new().allow(&server.url).idle(NEVER)).await;

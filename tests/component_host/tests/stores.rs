@@ -88,6 +88,31 @@ async fn of_two_connections_that_write_one_waits_and_then_fails() {
 }
 
 #[tokio::test]
+async fn writers_of_several_instances_take_turns() {
+    let directory = tempfile::tempdir().unwrap();
+    let serving = serve(sqlite(directory.path()).requests_per_instance(1)).await;
+    runs(&serving, "a: CREATE TABLE t (v INTEGER) => ok\n a: INSERT INTO t VALUES (0) => ok").await;
+
+    let add = "a: BEGIN IMMEDIATE => ok\n a: UPDATE t SET v = v + 1 => ok\n a: COMMIT => ok";
+    futures::future::join_all((0..8).map(|_| runs(&serving, add))).await;
+
+    runs(&serving, "a: SELECT v FROM t => 8").await;
+    assert_eq!(serving.instances().borrow().started, 10);
+}
+
+#[tokio::test]
+async fn a_transaction_ends_with_its_instance() {
+    let directory = tempfile::tempdir().unwrap();
+    let serving = serve(sqlite(directory.path())).await;
+    runs(&serving, "a: CREATE TABLE t (v INTEGER) => ok").await;
+
+    let script = "a: BEGIN IMMEDIATE\n a: INSERT INTO t VALUES (1)\n a: panic";
+    assert_eq!(exchange(&serving, Method::POST, "/sql", script).await.0, StatusCode::INTERNAL_SERVER_ERROR);
+
+    runs(&serving, "a: BEGIN IMMEDIATE => ok\n a: SELECT count(*) FROM t => 0").await;
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_statement_or_a_database_is_said() {
     let serving = serve(Host::new().sqlite("default", Location::Memory)).await;
     runs(

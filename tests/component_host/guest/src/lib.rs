@@ -43,6 +43,13 @@ async fn answer(request: Request) -> Result<Response<BoxBody>, Failure> {
             let request = http::Request::builder().method(Method::POST).uri(query).body(request.into_body())?;
             send(request).await?.map(box_body)
         }
+        // Says on standard error what it gets from the query, before it responds.
+        "/ask" => {
+            let got = read(get(query).await?.into_body()).await;
+            eprintln!("asked: {got}");
+            text(got)
+        }
+        // Responds first.
         "/background" => {
             wasip3::spawn(async move {
                 match get(query).await {

@@ -9,7 +9,7 @@ use spin_sdk::sqlite::{Connection, Error, Value};
 /// Runs a script of SQL, a statement a line, and answers each with a line: its rows, or what is wrong.
 ///
 /// A line is `connection: statement`; a connection is opened where it is first named. `connection: drop` drops it.
-/// `connection@label: …` opens the database with that label; without one it is the default.
+/// `connection: panic` panics. `connection@label: …` opens the database with that label; without one it is the default.
 pub(crate) async fn script(script: &str) -> String {
     let mut connections = BTreeMap::new();
     let mut answers = String::new();
@@ -33,6 +33,9 @@ async fn step(connections: &mut BTreeMap<String, Connection>, name: &str, statem
         connections.insert(name.to_owned(), Connection::open(label).await?);
     }
     let connection = &connections[name];
+    if statement == "panic" {
+        panic!("as asked");
+    }
     if statement == "changes" {
         return Ok(format!("{} {}", connection.changes().await, connection.last_insert_rowid().await));
     }
