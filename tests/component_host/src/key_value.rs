@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::channel::oneshot;
 use rusqlite::OptionalExtension;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use wasmtime::component::{Accessor, FutureReader, HasSelf, Resource, StreamReader};
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,7 +46,7 @@ pub(crate) async fn until(
     *soon(instances.wait_for(condition)).await.unwrap()
 }
 
-/// A connection to a host or a server.
+/// A connection to a host.
 pub(crate) struct Client {
     sender: hyper::client::conn::http1::SendRequest<BoxBody<Bytes, Infallible>>,
     connection: JoinHandle<()>,
@@ -53,7 +54,11 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn connect(serving: &Serving) -> Self {
-        let stream = TcpStream::connect(serving.address()).await.unwrap();
+        Self::connect_to(serving.address()).await
+    }
+
+    pub(crate) async fn connect_to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         Self { sender, connection: tokio::spawn(async move { drop(connection.await) }) }
     }
