@@ -1,12 +1,13 @@
 //! `spin:sqlite`, on a file or in memory.
 //!
-//! As under Spin: every `open` is a connection of its own, made when it is first used, with SQLite's own defaults (a
-//! rollback journal; it waits 5 s for a lock, which is rusqlite's default), so contending writers see
-//! `Error::Io("database is locked")`. Every `open` of a database in memory is a new, empty one. A statement that does
-//! not fit and one that fails report it with the result future, after the columns. Dropping the connection, or the
-//! instance, rolls back what was not committed, once the statement that is running has ended; dropping a guest's
-//! future does not stop its statement. A connection runs one statement at a time, which lasts until its rows are read
-//! or the stream of them is dropped. `ATTACH` of a file is denied.
+//! As under Spin:
+//! - Every `open` is a connection of its own, made when it is first used; in memory, a new and empty database.
+//! - A connection has rusqlite's defaults: a rollback journal, foreign keys, and 5 s of waiting for a lock, after which
+//!   the error is `Io("database is locked")`. `ATTACH` of a file is denied.
+//! - A connection runs one statement at a time, until its rows are read or their stream is dropped. The host reads
+//!   ahead by a few rows only, so whoever asks for the result of a statement before its rows may wait for ever.
+//! - What is wrong with a statement is its result, after the columns. Dropping the future of a statement does not end it.
+//! - What is not committed when the connection or the instance goes is rolled back, after the statement that is running.
 //!
 //! Unlike Spin, `changes` and `last_insert_rowid` do not block the whole instance while a statement runs on the
 //! connection, and there is no limit on the size of rows.

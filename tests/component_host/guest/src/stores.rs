@@ -63,6 +63,11 @@ pub(crate) async fn rows(count: i64) -> Result<String, Error> {
     back.result().await?;
 
     let counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) SELECT i FROM n";
+    // A statement whose rows are not read to the end is ended by dropping them; the connection goes on.
+    let mut unread = connection.execute(counting, [Value::Integer(count)]).await?;
+    unread.next().await;
+    drop(unread);
+
     let mut numbers = connection.execute(counting, [Value::Integer(count)]).await?;
     let columns = numbers.columns().join(",");
     let mut sum = 0;
