@@ -7,8 +7,6 @@ use a2a_app_ports::{
     PushTransport, Storage,
 };
 use a2a_http_server::ServerOptions;
-#[cfg(not(target_family = "wasm"))]
-use a2a_http_server::native;
 #[cfg(feature = "signing")]
 use a2a_protocol_core::signing::SigningKey;
 use a2a_protocol_core::{AgentCard, AgentProvider, Error};
@@ -48,9 +46,7 @@ pub struct Agent {
     pub(crate) signer: Option<Signer>,
     pub(crate) server: ServerOptions,
     #[cfg(not(target_family = "wasm"))]
-    pub(crate) limits: native::ConnectionOptions,
-    #[cfg(feature = "grpc")]
-    pub(crate) grpc: crate::GrpcPort,
+    pub(crate) listening: crate::native::Listening,
 }
 
 impl Agent {
@@ -81,9 +77,7 @@ impl Agent {
             signer: None,
             server: ServerOptions::default(),
             #[cfg(not(target_family = "wasm"))]
-            limits: native::ConnectionOptions::default(),
-            #[cfg(feature = "grpc")]
-            grpc: crate::GrpcPort::default(),
+            listening: crate::native::Listening::default(),
         }
     }
 

@@ -38,7 +38,7 @@ pub mod component;
 mod extended_card;
 #[cfg(feature = "a2a-server")]
 mod extensions;
-#[cfg(all(feature = "a2a-server", feature = "grpc"))]
+#[cfg(all(feature = "a2a-server", feature = "grpc", not(target_family = "wasm")))]
 mod grpc;
 #[cfg(feature = "a2a-server")]
 mod guarded;
@@ -89,7 +89,7 @@ compile_error!(
      `default-features = false, features = [\"a2a-server\", \"a2a-client\"]`"
 );
 
-#[cfg(all(feature = "a2a-server", feature = "grpc"))]
+#[cfg(all(feature = "a2a-server", feature = "grpc", not(target_family = "wasm")))]
 pub use grpc::GrpcPort;
 
 #[cfg(feature = "nats")]
@@ -111,7 +111,7 @@ pub use relay::Relay;
 #[cfg(feature = "a2a-client")]
 pub fn client_builder() -> a2a_http_client::ClientBuilder {
     let builder = a2a_http_client::Client::builder();
-    #[cfg(feature = "grpc")]
+    #[cfg(all(feature = "grpc", not(target_family = "wasm")))]
     let builder = builder.connector(a2a_grpc::Grpc);
     builder
 }

@@ -12,11 +12,19 @@ use tokio::{
 use crate::grpc;
 use crate::{Agent, Lifecycle, ServeError, assembly::Assembly, serving::Serving};
 
+/// How an agent listens.
+#[derive(Clone, Default)]
+pub(crate) struct Listening {
+    limits: native::ConnectionOptions,
+    #[cfg(feature = "grpc")]
+    grpc: crate::GrpcPort,
+}
+
 impl Agent {
     /// How connections are served.
     #[must_use]
     pub fn limits(mut self, options: native::ConnectionOptions) -> Self {
-        self.limits = options;
+        self.listening.limits = options;
         self
     }
 
@@ -24,7 +32,7 @@ impl Agent {
     #[cfg(feature = "grpc")]
     #[must_use]
     pub fn grpc(mut self, port: crate::GrpcPort) -> Self {
-        self.grpc = port;
+        self.listening.grpc = port;
         self
     }
 
@@ -35,7 +43,7 @@ impl Agent {
     /// # Errors
     /// When either cannot be read or they do not belong together.
     pub fn tls(mut self, certificates: &[u8], key: &[u8]) -> Result<Self, ServeError> {
-        self.limits.tls = Some(native::Tls::from_pem(certificates, key).map_err(ServeError::Options)?);
+        self.listening.limits.tls = Some(native::Tls::from_pem(certificates, key).map_err(ServeError::Options)?);
         Ok(self)
     }
 
@@ -57,11 +65,11 @@ impl Agent {
     /// When the address cannot be listened on; for an agent without skills; for impossible options.
     pub async fn bind(self, address: impl ToSocketAddrs) -> Result<Serving, ServeError> {
         let (listener, local) = listen(address).await?;
-        let (limits, options) = (self.limits.clone(), self.server_options());
+        let (limits, options) = (self.listening.limits.clone(), self.server_options());
         let url = options.public_url.clone().unwrap_or_else(|| limits.url_of(local));
         let host = host_on(Handle::current());
         #[cfg(feature = "grpc")]
-        let place = grpc::Place::of(&self.grpc).await?;
+        let place = grpc::Place::of(&self.listening.grpc).await?;
         let Assembly { service, engine, card } = Assembly::of(self, host.clone())?;
         #[cfg(feature = "grpc")]
         card.locate(|| options.interfaces(&url).into_iter().chain(place.interfaces(&url, options.v03)).collect());
