@@ -30,6 +30,8 @@ pub async fn respond(server: &HttpServer, request: types::Request) -> Result<typ
         // The host knows the length of no body by itself, and would send chunks.
         response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
+    // The connection is the host's, and so is what is said about it.
+    response.headers_mut().remove(header::CONNECTION);
     http_into_wasi_response(response)
 }
 

@@ -2,11 +2,14 @@
 
 use std::fmt::Display;
 
-use a2a_http_server::{HttpServer, component, host};
-use http::Uri;
+use a2a_http_server::{Body, HttpServer, component, host};
+use http::{StatusCode, Uri};
 use protocol_transport_core::is_loopback_host;
-use wasip3::http::types::{ErrorCode, Request, Response};
 use tokio::sync::OnceCell;
+use wasip3::{
+    http::types::{ErrorCode, Request, Response},
+    http_compat::http_into_wasi_response,
+};
 
 use crate::{Agent, ServeError, assembly::Assembly};
 
@@ -86,10 +89,18 @@ impl Served {
             Ok(server) => component::respond(server, request).await,
             Err(error) => {
                 tracing::error!("the agent cannot be served: {error}");
-                Err(ErrorCode::InternalError(Some("the agent cannot be served; its log says why".to_owned())))
+                http_into_wasi_response(unserved())
             }
         }
     }
+}
+
+/// What callers are told of an agent that cannot be served, now at least.
+fn unserved() -> http::Response<Body> {
+    let text = "the agent cannot be served; its log says why\n";
+    let mut response = http::Response::new(Body::from(text.as_bytes().to_vec()));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
