@@ -22,6 +22,8 @@ mod retention;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_schema;
 #[cfg(any(feature = "postgres", feature = "nats"))]
 mod wakes;
 

@@ -129,7 +129,7 @@ fn claims_of_version_1_are_used_where_their_messages_are_stored() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tasks.db");
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute_batch(include_str!("../src/sqlite/v1.sql")).unwrap();
+    db.execute_batch(include_str!("../src/sqlite_schema/v1.sql")).unwrap();
     db.pragma_update(None, "application_id", 0x6e6e_636f).unwrap();
     db.pragma_update(None, "user_version", 1).unwrap();
     let bytes = |bytes: &[u8]| format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>());

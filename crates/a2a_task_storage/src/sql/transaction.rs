@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use a2a_app_ports::{StorageError, TaskId};
+use a2a_app_ports::{MaybeSend, StorageError, TaskId};
 
 use super::{
     folds::{Fold, Folds},
@@ -29,14 +29,14 @@ pub(crate) trait Connection: Send + Sync {
         sql: &'static str,
         values: &[Value<'_>],
         take: impl FnMut(Row) -> Result<(), StorageError> + Send,
-    ) -> impl Future<Output = Result<(), StorageError>> + Send;
+    ) -> impl Future<Output = Result<(), StorageError>> + MaybeSend;
 
     /// Runs a statement that gives rows, of which there is room for all at once.
     fn query(
         &self,
         sql: &'static str,
         values: &[Value<'_>],
-    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + Send {
+    ) -> impl Future<Output = Result<Vec<Row>, StorageError>> + MaybeSend {
         async move {
             let mut rows = Vec::new();
             self.each(sql, values, |row| {
@@ -53,7 +53,7 @@ pub(crate) trait Connection: Send + Sync {
         &self,
         sql: &'static str,
         values: &[Value<'_>],
-    ) -> impl Future<Output = Result<u64, StorageError>> + Send;
+    ) -> impl Future<Output = Result<u64, StorageError>> + MaybeSend;
 }
 
 /// What an operation runs in: a transaction, or for those that only read, at least a connection.
@@ -107,7 +107,10 @@ pub(crate) trait Operation: Send + Sync + 'static {
     const PACE: Pace = Pace::Usual;
 
     /// Does it. After an error the transaction is rolled back.
-    fn run<C: Connection>(&self, tx: &Tx<'_, C>) -> impl Future<Output = Result<Self::Output, StorageError>> + Send;
+    fn run<C: Connection>(
+        &self,
+        tx: &Tx<'_, C>,
+    ) -> impl Future<Output = Result<Self::Output, StorageError>> + MaybeSend;
 
     /// Whether the run that gave this output was committed, asked when the connection was lost
     /// meanwhile. `false` where it was not, or where it does no harm to run it once more.
@@ -116,7 +119,7 @@ pub(crate) trait Operation: Send + Sync + 'static {
         &self,
         tx: &Tx<'_, C>,
         output: &Self::Output,
-    ) -> impl Future<Output = Result<bool, StorageError>> + Send {
+    ) -> impl Future<Output = Result<bool, StorageError>> + MaybeSend {
         let _ = (tx, output);
         std::future::ready(Ok(false))
     }
@@ -125,10 +128,10 @@ pub(crate) trait Operation: Send + Sync + 'static {
 /// A database in which operations run.
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Runs an operation that changes something: in a transaction, durable when this returns.
-    fn write<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + Send;
+    fn write<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + MaybeSend;
 
     /// Runs an operation that only reads. Each of its statements sees a state of its own.
-    fn read<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + Send;
+    fn read<O: Operation>(&self, operation: O) -> impl Future<Output = Result<O::Output, StorageError>> + MaybeSend;
 
     /// Where the data is, without secrets.
     fn place(&self) -> String;

@@ -18,12 +18,12 @@ use futures::channel::oneshot;
 
 use self::{
     connection::{Access, Clock, SqliteConnection, beside},
-    schema::Found,
     workers::{Queue, ReadJob, Shared, Write, WriteJob},
 };
 use crate::{
     SqlFailure, SqlFailureKind,
     sql::{Backend, Folds, Operation, SqlMetrics, SqlStorage, Tx},
+    sqlite_schema::STEPS,
 };
 pub use options::SqliteOptions;
 
@@ -106,8 +106,8 @@ impl Sqlite {
             found = SqliteConnection::open(&path, clock, access).and_then(|db| version(&path, &db));
         }
         let version = found?;
-        if version < schema::STEPS.len() {
-            let (known, path) = (schema::STEPS.len(), path.display());
+        if version < STEPS.len() {
+            let (known, path) = (STEPS.len(), path.display());
             let message = format!(
                 "{path} was written by an earlier version of this program (schema {version}, this one is {known}): \
                  open it once for writing, which brings it to this version"
@@ -259,21 +259,7 @@ fn followed(path: &Path) -> std::io::Result<PathBuf> {
 
 /// The version of the schema that a file has; 0 is none.
 fn version(path: &Path, db: &SqliteConnection) -> Result<usize, StorageError> {
-    match db.with(|db| schema::look(db))? {
-        Found::Ours(version) => Ok(version),
-        Found::Newer(version) => {
-            let (known, path) = (schema::STEPS.len(), path.display());
-            let message = format!(
-                "{path} was written by a later version of this program (schema {version}, this one knows up to {known}): \
-                 use that version, or a copy of the file from before"
-            );
-            Err(SqlFailure::new(SqlFailureKind::Newer, message).into())
-        }
-        Found::Foreign => {
-            let message = format!("{} is a database of another program: name another file", path.display());
-            Err(SqlFailure::new(SqlFailureKind::Damaged, message).into())
-        }
-    }
+    db.with(|db| schema::look(db))?.version(&path.display().to_string())
 }
 
 /// Makes a file ready to be used: brings it to the newest schema.
@@ -291,7 +277,7 @@ fn prepare(path: &Path, db: &SqliteConnection, max_bytes: Option<u64>) -> Result
             let pages = i64::try_from(bytes / page.max(1)).unwrap_or(i64::MAX).max(1);
             db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
         }
-        schema::migrate(db, version, schema::STEPS)?;
+        schema::migrate(db, version, STEPS)?;
         // Whoever had the file open before is gone.
         db.execute("DELETE FROM replicas", []).map(drop)
     })

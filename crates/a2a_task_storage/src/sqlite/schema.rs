@@ -1,36 +1,13 @@
-//! The schema and its versions.
-//!
-//! A file of an earlier version is brought to the newest when it is opened, step by step; there is
-//! no way back. A step that has been published never changes.
+//! The header of a file, and the steps to the newest schema.
 
 use rusqlite::Connection;
 
-/// What makes each version out of the one before.
-pub(super) const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+use crate::sqlite_schema::{APPLICATION, Header};
 
-/// `nnco`, by which our files are known from those of other programs.
-pub(super) const APPLICATION: i32 = 0x6e6e_636f;
-
-/// What a file is, as its header says.
-pub(super) enum Found {
-    /// Nothing has been stored in it yet, or it is of this version or an earlier one.
-    Ours(usize),
-    /// A later program has written it.
-    Newer(i64),
-    /// Another program has written it.
-    Foreign,
-}
-
-pub(super) fn look(db: &Connection) -> rusqlite::Result<Found> {
-    let header = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let (application, version) = (header("application_id")?, header("user_version")?);
-    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    Ok(match usize::try_from(version) {
-        Ok(0) if application == 0 && tables == 0 => Found::Ours(0),
-        _ if application != i64::from(APPLICATION) => Found::Foreign,
-        Ok(version) if (1..=STEPS.len()).contains(&version) => Found::Ours(version),
-        _ => Found::Newer(version),
-    })
+pub(super) fn look(db: &Connection) -> rusqlite::Result<Header> {
+    let number = |name| db.pragma_query_value(None, name, |row| row.get(0));
+    let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(Header { application: number("application_id")?, version: number("user_version")?, tables })
 }
 
 /// Takes the steps that are missing, all of them or none.
@@ -50,6 +27,7 @@ pub(super) fn migrate(db: &mut Connection, from: usize, steps: &[&str]) -> rusql
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite_schema::{FRESH, STEPS, statements};
 
     fn tables(db: &Connection) -> Vec<String> {
         let mut names = db.prepare("SELECT name FROM sqlite_schema ORDER BY name").unwrap();
@@ -66,9 +44,32 @@ mod tests {
         migrate(&mut db, 1, &steps[..2]).unwrap();
         migrate(&mut db, 2, &steps[..2]).unwrap();
         assert_eq!(tables(&db), ["a", "b"]);
-        assert!(matches!(look(&db).unwrap(), Found::Ours(2)));
-        let next = STEPS.len() as i64 + 1;
-        db.pragma_update(None, "user_version", next).unwrap();
-        assert!(matches!(look(&db).unwrap(), Found::Newer(version) if version == next));
+        assert_eq!(look(&db).unwrap().version("here").unwrap(), 2);
+        db.pragma_update(None, "user_version", STEPS.len() as i64 + 1).unwrap();
+        look(&db).unwrap().version("here").unwrap_err();
+    }
+
+    /// Where the functions of ours are not known, that steps need for what is stored.
+    #[test]
+    fn a_fresh_database_is_as_if_all_steps_had_been_taken() {
+        let db = super::super::connection::SqliteConnection::open(
+            &std::path::Path::new(":memory:").into(),
+            super::super::connection::Clock::start(),
+            super::super::connection::Access::Write,
+        );
+        let fresh = Connection::open_in_memory().unwrap();
+        FRESH.iter().flat_map(|script| statements(script)).for_each(|sql| {
+            fresh.execute(sql, []).unwrap();
+        });
+        let schema = |db: &Connection| {
+            let mut statement = db.prepare("SELECT name, sql FROM sqlite_schema ORDER BY name").unwrap();
+            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?)));
+            rows.unwrap().map(Result::unwrap).collect::<Vec<_>>()
+        };
+        let stepped = db.unwrap().with(|db| {
+            migrate(db, 0, STEPS)?;
+            Ok(schema(db))
+        });
+        assert_eq!(schema(&fresh), stepped.unwrap());
     }
 }
