@@ -53,6 +53,7 @@ impl SqlFailure {
     }
 
     /// The same to tell several of: without its cause, which is in its text.
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     pub(crate) fn copy(error: &StorageError) -> StorageError {
         Self::new(Self::kind_of(error).unwrap_or(SqlFailureKind::Other), Self::text_of(error)).into()
     }

@@ -11,29 +11,42 @@
 //!
 //! Out of scope: what a task is (the domain folds it) and who runs it (the engine decides).
 
+#[cfg(all(feature = "spin-sqlite", not(target_family = "wasm")))]
+compile_error!(
+    "the feature `spin-sqlite` is for WebAssembly (target wasm32-wasip2): natively, use `sqlite` or `postgres`"
+);
+#[cfg(all(any(feature = "sqlite", feature = "postgres", feature = "nats"), target_family = "wasm"))]
+compile_error!(
+    "the features `sqlite`, `postgres` and `nats` do not work on WebAssembly: there, use `spin-sqlite` without default features"
+);
+
 mod admin;
 pub mod archive;
 mod failure;
-#[cfg(feature = "nats")]
+#[cfg(all(feature = "nats", not(target_family = "wasm")))]
 mod nats;
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "postgres", not(target_family = "wasm")))]
 mod postgres;
 mod retention;
+#[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
+mod spin_sqlite;
 mod sql;
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "sqlite", not(target_family = "wasm")))]
 mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(any(all(feature = "sqlite", not(target_family = "wasm")), all(feature = "spin-sqlite", target_family = "wasm")))]
 mod sqlite_schema;
-#[cfg(any(feature = "postgres", feature = "nats"))]
+#[cfg(all(any(feature = "postgres", feature = "nats"), not(target_family = "wasm")))]
 mod wakes;
 
 pub use admin::{Checked, ClaimPlace, ClaimRecord, Finding, History, Piece, Prune, StoreAdmin, StoredTask, TaskRecord};
 pub use failure::{SqlFailure, SqlFailureKind};
-#[cfg(feature = "nats")]
+#[cfg(all(feature = "nats", not(target_family = "wasm")))]
 pub use nats::{NatsBus, NatsOptions};
-#[cfg(feature = "postgres")]
+#[cfg(all(feature = "postgres", not(target_family = "wasm")))]
 pub use postgres::{PostgresBus, PostgresOptions, PostgresStorage};
 pub use retention::Retention;
+#[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
+pub use spin_sqlite::{SpinSqliteOptions, SpinSqliteStorage};
 pub use sql::{SqlMetrics, SqlStorage};
-#[cfg(feature = "sqlite")]
+#[cfg(all(feature = "sqlite", not(target_family = "wasm")))]
 pub use sqlite::{SqliteOptions, SqliteStorage};

@@ -18,7 +18,7 @@ mod tasks;
 mod transaction;
 mod values;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "spin-sqlite"))]
 pub(crate) use folds::Fold;
 pub(crate) use folds::Folds;
 #[cfg(feature = "sqlite")]
@@ -26,5 +26,7 @@ pub(crate) use names::key;
 pub use storage::{SqlMetrics, SqlStorage};
 #[cfg(feature = "postgres")]
 pub(crate) use transaction::Pace;
-pub(crate) use transaction::{Backend, Connection, Operation, Tx, lock};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "nats"))]
+pub(crate) use transaction::lock;
+pub(crate) use transaction::{Backend, Connection, Operation, Tx};
 pub(crate) use values::{Cell, Row, Value};
