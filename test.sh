@@ -39,6 +39,8 @@ cargo check --locked --target wasm32-wasip2 -p nuncio-protocol-transport-core -p
 step "lints of what runs components, built apart from the rest"
 cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
 cargo clippy --locked --target wasm32-wasip2 -p nuncio-component-guest -- -D warnings
+cargo clippy --locked --target wasm32-wasip2 -p nuncio-storage-component --features spin-sqlite -- -D warnings
+cargo clippy --locked --target wasm32-wasip2 -p nuncio-a2a-task-storage --no-default-features --features spin-sqlite -- -D warnings
 
 step "docs"
 cargo doc --no-deps --locked --quiet
