@@ -10,7 +10,7 @@ use std::{
 };
 
 use a2a_app_ports::{AgentOperations, Answers, TaskUpdater};
-use a2a_protocol_core::{EventKind, SubscribeToTaskRequest, TaskState};
+use a2a_protocol_core::{EventKind, ListTaskPushNotificationConfigsRequest, SubscribeToTaskRequest, TaskState};
 use a2a_task_engine::Skill;
 use support::{
     Fleet, Gate, cancel, collect, follow_up, get, immediately, let_others_run, plain, request, skill, state, task,
@@ -189,20 +189,33 @@ async fn what_was_paused_when_its_replica_was_lost_waits_for_its_caller() {
 #[tokio::test(start_paused = true)]
 async fn a_task_whose_replica_is_lost_is_settled_by_whoever_asks_for_it() {
     let gate = Gate::new();
-    for way in 0..3 {
+    for way in 0..6 {
         let fleet = Fleet::new(false);
         let one = fleet.idle_replica(stepwise(&gate, &Arc::default()));
         let begun = one.send(immediately(request("m1", "go"))).await;
         gate.reached().await;
         one.kill();
         sleep(Duration::from_secs(31)).await;
-        let other = fleet.idle_replica(stepwise(&gate, &Arc::default()));
+        let other = fleet.idle_replica(stepwise(&gate, &Arc::default())).engine;
         match way {
-            0 => assert_eq!(state(&other.engine, &begun.id).await, TaskState::Failed),
-            1 => drop(cancel(&other.engine, &begun.id).await.unwrap_err()),
-            _ => drop(other.engine.send_message(plain(), follow_up(&begun.id, "m2", "go")).await.unwrap_err()),
+            0 => assert_eq!(state(&other, &begun.id).await, TaskState::Failed),
+            1 => drop(cancel(&other, &begun.id).await.unwrap_err()),
+            2 => drop(other.send_message(plain(), follow_up(&begun.id, "m2", "go")).await.unwrap_err()),
+            3 => drop(other.subscribe_to_task(plain(), SubscribeToTaskRequest::new(&*begun.id)).await.err().unwrap()),
+            4 => {
+                let listed = other.list_tasks(plain(), Default::default()).await.unwrap();
+                assert_eq!(listed.tasks[0].status.state, TaskState::Failed);
+            }
+            _ => {
+                let mut request = ListTaskPushNotificationConfigsRequest::default();
+                request.task_id = begun.id.to_string();
+                other.list_task_push_notification_configs(plain(), request).await.unwrap();
+            }
         }
-        assert_eq!(state(&other.engine, &begun.id).await, TaskState::Failed);
+        // Not through an engine, which would settle it.
+        let log = fleet.storage.log(&begun.id);
+        let EventKind::Status { state, .. } = &log.last().unwrap().kind else { panic!("way {way}: {log:?}") };
+        assert_eq!(*state, TaskState::Failed, "way {way}");
     }
 }
 

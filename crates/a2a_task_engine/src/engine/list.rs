@@ -8,7 +8,11 @@ use a2a_protocol_core::{DEFAULT_PAGE_SIZE, Error, ListTasksRequest, ListTasksRes
 use super::{Shared, failed, tokens};
 
 impl Shared {
-    pub(super) async fn list(&self, context: &CallContext, request: ListTasksRequest) -> Result<Reply, Error> {
+    pub(super) async fn list(
+        self: &Arc<Self>,
+        context: &CallContext,
+        request: ListTasksRequest,
+    ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
         let page_size = request.page_size.unwrap_or(DEFAULT_PAGE_SIZE);
         let mut query = ListQuery {
@@ -26,6 +30,7 @@ impl Shared {
             let place = tokens::open(&key, &sealed_for(&scope, &query, &texts), token);
             query.after = Some(place.and_then(|place| read(&place)).ok_or_else(foreign_token)?);
         }
+        self.settle_all().await;
         let page = self.storage.list(&scope, &query).await.map_err(failed)?;
         let mut response = ListTasksResponse::default();
         response.tasks = page.tasks.into_iter().map(|task| shown(task, &request)).collect();

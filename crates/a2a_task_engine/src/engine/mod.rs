@@ -119,6 +119,8 @@ pub(crate) struct Shared {
     /// Whether the engine sees to what it has to see to by itself, and whether it does just now.
     attending: AtomicBool,
     sweeping: AtomicBool,
+    /// Whether what lost replicas had left has been seen to since the start.
+    swept: AtomicBool,
     /// Closed when the engine is gone.
     lifecycle: Lifecycle,
     /// The key of page tokens, once it has been asked for.
@@ -152,6 +154,7 @@ impl Engine {
             live: Registry::new(),
             attending: AtomicBool::new(false),
             sweeping: AtomicBool::new(false),
+            swept: AtomicBool::new(false),
             lifecycle: Lifecycle::new(),
             page_key: OnceLock::new(),
         }))

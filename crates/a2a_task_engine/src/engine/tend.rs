@@ -116,6 +116,29 @@ impl Shared {
 
     async fn try_sweep(self: &Arc<Self>) -> Result<(), StorageError> {
         self.settle_doubts().await;
+        self.take_over_all().await?;
+        self.end_pauses().await?;
+        self.resume_pushes().await?;
+        while self.storage.sweep(self.host.clock.now()).await? {}
+        Ok(())
+    }
+
+    /// Before tasks are listed: sees to what lost replicas have left, where this engine does not do that
+    /// by itself, or has not yet.
+    pub(super) async fn settle_all(self: &Arc<Self>) {
+        if self.attending.load(Ordering::SeqCst) && self.swept.load(Ordering::SeqCst) {
+            return;
+        }
+        // Whoever asks may go away meanwhile.
+        let engine = self.clone();
+        let steps = async move { engine.take_over_all().await };
+        if let Err(error) = Whole::new(self.clone(), Box::pin(steps)).await {
+            tracing::warn!(error = %Chain(&error), "cannot take tasks over");
+        }
+    }
+
+    /// Takes over all tasks that nobody runs.
+    async fn take_over_all(self: &Arc<Self>) -> Result<(), StorageError> {
         let mut after = None;
         loop {
             let mut orphans = self.storage.orphans(&self.agent, after.as_ref(), ORPHANS).await?;
@@ -129,9 +152,7 @@ impl Shared {
             let Some(last) = orphans.pop() else { break };
             after = Some(last);
         }
-        self.end_pauses().await?;
-        self.resume_pushes().await?;
-        while self.storage.sweep(self.host.clock.now()).await? {}
+        self.swept.store(true, Ordering::SeqCst);
         Ok(())
     }
 

@@ -22,7 +22,7 @@ impl Shared {
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, config.tenant.as_deref());
         let name = config.task_id.clone().unwrap_or_default();
-        let (task, now) = self.find(&scope, &name).await?;
+        let (task, now) = self.find_settled(&scope, &name).await?;
         config.task_id = Some(name);
         let row = self.new_push_config(context.version, task, config, "").await?;
         let config = row.config.clone();
@@ -33,12 +33,12 @@ impl Shared {
     }
 
     pub(in crate::engine) async fn get_push_config(
-        &self,
+        self: &Arc<Self>,
         context: &CallContext,
         request: &GetTaskPushNotificationConfigRequest,
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
-        let (task, _) = self.find(&scope, &request.task_id).await?;
+        let (task, _) = self.find_settled(&scope, &request.task_id).await?;
         let row = self.storage.push_config(&scope, task, &request.id).await.map_err(failed)?;
         let row = row.ok_or_else(|| {
             let text = format!("the task has no push notification configuration {:?}", shortened(&request.id));
@@ -49,12 +49,12 @@ impl Shared {
 
     /// A page of a task's configurations: all of them, unless the request asks for fewer.
     pub(in crate::engine) async fn list_push_configs(
-        &self,
+        self: &Arc<Self>,
         context: &CallContext,
         request: &ListTaskPushNotificationConfigsRequest,
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
-        let (task, snapshot) = self.find(&scope, &request.task_id).await?;
+        let (task, snapshot) = self.find_settled(&scope, &request.task_id).await?;
         let most = self.options.push.max_configs.max(1);
         let limit =
             usize::try_from(request.page_size).ok().filter(|size| *size > 0).map_or(most, |size| size.min(most));
@@ -91,7 +91,7 @@ impl Shared {
         request: &DeleteTaskPushNotificationConfigRequest,
     ) -> Result<Reply, Error> {
         let scope = self.scope(context, request.tenant.as_deref());
-        let (task, _) = self.find(&scope, &request.task_id).await?;
+        let (task, _) = self.find_settled(&scope, &request.task_id).await?;
         self.storage.delete_push_config(&scope, task, &request.id).await.map_err(failed)?;
         self.live.enter(task).webhooks_changed();
         Ok(Reply::Deleted)
