@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentOperations, Answers};
 use a2a_protocol_core::{ErrorKind, SubscribeToTaskRequest, TaskState};
-use a2a_task_engine::Skill;
+use a2a_task_engine::{EngineOptions, Skill};
 use futures::StreamExt;
 use support::{
     Fleet, Gate, Replica, cancel, collect, counted, follow_up, get, idle, immediately, once, plain, request, said,
@@ -82,6 +82,33 @@ async fn a_task_is_read_and_watched_where_it_is_not_run() {
         let places: Vec<_> = events.iter().filter_map(|event| event.sequence).collect();
         assert_eq!(places, [2, 3, 4], "the task as it was, the artifact, the end");
     }
+}
+
+/// Without a bus, where replicas look more often than they do by default.
+#[tokio::test(start_paused = true)]
+async fn whoever_watches_looks_as_often_as_it_is_told() {
+    let often = Duration::from_millis(250);
+    let (fleet, gate) = (Fleet::new(false), Gate::new());
+    let mut options = EngineOptions::default();
+    options.look_time = often;
+    let (one, other) = (fleet.replica(gated(&gate)).await, fleet.idle_replica_with(gated(&gate), options));
+    let begun = one.send(immediately(request("m1", "go"))).await;
+    gate.reached().await;
+    let mut watched = other.engine.subscribe_to_task(plain(), SubscribeToTaskRequest::new(&*begun.id)).await.unwrap();
+    watched.next().await.unwrap().unwrap();
+    let watched = tokio::spawn(collect(watched));
+
+    // Nothing happens for a while: it looks, and less often than at first, but not seldom.
+    other.storage.calls();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let looks = other.storage.calls().iter().filter(|call| **call == "events").count();
+    assert!((20..=25).contains(&looks), "{looks} looks in 20 s");
+
+    let since = Instant::now();
+    gate.open();
+    within("the stream", watched).await.unwrap();
+    assert!(since.elapsed() <= often * 4, "after {:?}", since.elapsed());
+    assert_eq!(EngineOptions::default().look_time, Duration::from_secs(5));
 }
 
 #[tokio::test(start_paused = true)]

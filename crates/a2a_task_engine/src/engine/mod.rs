@@ -59,8 +59,12 @@ pub struct EngineOptions {
     /// How long a task may wait for its caller, counted from the last status, before it is failed;
     /// as long as it likes by default. Looked at every third of the lease time.
     pub pause_limit: Option<Duration>,
-    /// How replicas wake each other; without it, they look every 5 s.
+    /// How replicas wake each other; without it, they look.
     pub bus: Option<Arc<dyn EventBus>>,
+    /// How often a replica looks for what others have stored of the tasks that are watched here, should
+    /// nobody tell it; 5 s. While there is nothing new it looks less often: up to four times as long
+    /// apart, unless that is more than 5 s.
+    pub look_time: Duration,
     /// How webhooks are told what happens to tasks.
     pub push: PushOptions,
     /// Whether the engine leaves the other replicas and does nothing by itself while no task is run,
@@ -71,7 +75,7 @@ pub struct EngineOptions {
 
 impl fmt::Debug for EngineOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cancel_grace, claim_time, lease_time, max_attempts, pause_limit, bus, push, rest } = self;
+        let Self { cancel_grace, claim_time, lease_time, max_attempts, pause_limit, bus, look_time, push, rest } = self;
         f.debug_struct("EngineOptions")
             .field("cancel_grace", cancel_grace)
             .field("claim_time", claim_time)
@@ -79,6 +83,7 @@ impl fmt::Debug for EngineOptions {
             .field("max_attempts", max_attempts)
             .field("pause_limit", pause_limit)
             .field("bus", &bus.is_some())
+            .field("look_time", look_time)
             .field("push", push)
             .field("rest", rest)
             .finish()
@@ -94,6 +99,7 @@ impl Default for EngineOptions {
             max_attempts: 3,
             pause_limit: None,
             bus: None,
+            look_time: tend::LOOK,
             push: PushOptions::default(),
             rest: cfg!(target_family = "wasm"),
         }
@@ -121,6 +127,10 @@ pub(crate) struct Shared {
     sweeping: AtomicBool,
     /// Whether what lost replicas had left has been seen to since the start.
     swept: AtomicBool,
+    /// Whether a look has found something new since the last one.
+    grown: AtomicBool,
+    /// Whether all tasks that are watched are being looked at.
+    looking: AtomicBool,
     /// Closed when the engine is gone.
     lifecycle: Lifecycle,
     /// The key of page tokens, once it has been asked for.
@@ -155,6 +165,8 @@ impl Engine {
             attending: AtomicBool::new(false),
             sweeping: AtomicBool::new(false),
             swept: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
+            looking: AtomicBool::new(false),
             lifecycle: Lifecycle::new(),
             page_key: OnceLock::new(),
         }))

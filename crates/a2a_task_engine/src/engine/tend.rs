@@ -27,8 +27,10 @@ use super::{
     slot::News,
 };
 
-/// How often whoever waits looks, should a wake-up be lost.
+/// How often whoever waits looks, should a wake-up be lost: as a rule, and at least.
 pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// So much less often it looks when nothing happens.
+const LESS_OFTEN: u32 = 4;
 /// So many tasks are looked at, or taken over, at once.
 const AT_ONCE: usize = 16;
 /// So many tasks that nobody runs are asked for at once.
@@ -57,6 +59,9 @@ impl Shared {
                 self.read_on(live).await;
             }
             in_vain = if live.read() == before { in_vain + 1 } else { 0 };
+            if in_vain == 0 {
+                self.grown.store(true, Ordering::SeqCst);
+            }
             // Whoever heard of more while this was read has left it to this.
             if !live.is_beyond(live.read()) || in_vain > 1 {
                 return;
@@ -230,11 +235,13 @@ impl Shared {
 
 /// Looks and sweeps, as long as the engine is there and has anything to see to.
 async fn tend(engine: Weak<Shared>) {
-    let mut since_sweep = Duration::ZERO;
+    let (mut since_sweep, mut between) = (Duration::ZERO, Duration::ZERO);
     loop {
         let Some(shared) = engine.upgrade() else { return };
-        let sweep_time = shared.options.lease_time / 3;
-        let pause = LOOK.min(sweep_time).max(Duration::from_millis(1));
+        let (sweep_time, often) = (shared.options.lease_time / 3, shared.options.look_time);
+        let seldom = LOOK.min(often.saturating_mul(LESS_OFTEN)).max(often);
+        between = if shared.grown.swap(false, Ordering::SeqCst) { often } else { (between * 2).clamp(often, seldom) };
+        let pause = between.min(sweep_time).max(Duration::from_millis(1));
         let waiting = select(shared.host.clock.sleep(pause), shared.lifecycle.closed());
         drop(shared);
         if let Either::Right(_) = waiting.await {
@@ -244,7 +251,15 @@ async fn tend(engine: Weak<Shared>) {
         if shared.rests().await {
             return;
         }
-        shared.host.spawner.spawn(Box::pin(shared.clone().look_at_all()));
+        // One that takes long is not overtaken.
+        if !shared.looking.swap(true, Ordering::SeqCst) {
+            let looking = shared.clone();
+            shared.host.spawner.spawn(Box::pin(async move {
+                let engine = looking.clone();
+                let _done = Reset(&looking.looking);
+                engine.look_at_all().await;
+            }));
+        }
         if shared.membership.is_gone() {
             continue;
         }

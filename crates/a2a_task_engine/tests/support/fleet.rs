@@ -58,6 +58,11 @@ impl Fleet {
 
     /// One more replica, which does nothing yet.
     pub fn idle_replica(&self, skill: Skill) -> Replica {
+        self.idle_replica_with(skill, EngineOptions::default())
+    }
+
+    /// One more replica with these options, which does nothing yet.
+    pub fn idle_replica_with(&self, skill: Skill, mut options: EngineOptions) -> Replica {
         let number = {
             let mut replicas = self.replicas.lock().unwrap();
             *replicas += 1;
@@ -68,7 +73,6 @@ impl Fleet {
         card.name = AGENT.to_owned();
         card.capabilities.streaming = Some(true);
         card.capabilities.push_notifications = Some(true);
-        let mut options = EngineOptions::default();
         options.bus = self.bus.clone().map(|bus| bus as Arc<dyn EventBus>);
         let push = Some(Arc::new(self.webhooks.clone()) as _);
         let host = host_of(number, process.clone());
