@@ -35,6 +35,9 @@ pub const PUBLIC_URL: &str = "NUNCIO_PUBLIC_URL";
 /// agent_sdk::component!(agent);
 /// ```
 ///
+/// Tasks are kept in memory, for as long as the instance is there, or with the feature `spin-sqlite` in
+/// the application's database `default`; unless [`Agent::storage`](crate::Agent::storage) says otherwise.
+///
 /// The card names `public_url` of [`ServerOptions`](crate::ServerOptions), or else the variable
 /// `NUNCIO_PUBLIC_URL` of the component's environment, or on a loopback host the address of the first
 /// request. Anywhere else an agent that does not know its address answers nothing: what a caller calls
@@ -83,7 +86,7 @@ impl Served {
         let server = self.0.get_or_try_init(async || {
             crate::log_to_stderr();
             let agent = agent().await.map_err(|error| error.to_string())?;
-            served(agent, &request).map_err(|error| error.to_string())
+            served(agent, &request).await.map_err(|error| error.to_string())
         });
         match server.await {
             Ok(server) => component::respond(server, request).await,
@@ -103,7 +106,12 @@ fn unserved() -> http::Response<Body> {
     response
 }
 
-fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
+async fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
+    #[cfg(feature = "spin-sqlite")]
+    let agent = match agent.storage {
+        Some(_) => agent,
+        None => agent.storage(crate::SpinSqliteStorage::open("default").await?),
+    };
     let mut options = agent.server_options();
     let names_none = agent.card.supported_interfaces.is_empty() && options.public_url.is_none();
     if names_none {

@@ -96,8 +96,10 @@ pub use grpc::GrpcPort;
 pub use a2a_task_storage::{NatsBus, NatsOptions};
 #[cfg(feature = "postgres")]
 pub use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage};
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "spin-sqlite"))]
 pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqlMetrics};
+#[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
+pub use a2a_task_storage::{SpinSqliteOptions, SpinSqliteStorage};
 #[cfg(feature = "sqlite")]
 pub use a2a_task_storage::{SqliteOptions, SqliteStorage};
 

@@ -62,7 +62,7 @@ pub struct EngineOptions {
     /// How replicas wake each other; without it, they look.
     pub bus: Option<Arc<dyn EventBus>>,
     /// How often a replica looks for what others have stored of the tasks that are watched here, should
-    /// nobody tell it; 5 s. While there is nothing new it looks less often: up to four times as long
+    /// nobody tell it; 5 s, in components a quarter of a second. While there is nothing new it looks less often: up to four times as long
     /// apart, unless that is more than 5 s.
     pub look_time: Duration,
     /// How webhooks are told what happens to tasks.
@@ -99,7 +99,7 @@ impl Default for EngineOptions {
             max_attempts: 3,
             pause_limit: None,
             bus: None,
-            look_time: tend::LOOK,
+            look_time: if cfg!(target_family = "wasm") { tend::LOOK / 20 } else { tend::LOOK },
             push: PushOptions::default(),
             rest: cfg!(target_family = "wasm"),
         }
