@@ -74,25 +74,57 @@ impl CustomCall {
         self.tenant.is_some() && Self::new("", self.params.clone()).tenant != self.tenant
     }
 
-    /// Whether a method may have this name: `vendor/method`, in printable ASCII without spaces, and
-    /// neither a name of the protocol nor among those of its versions (`tasks/...`).
+    /// Whether a method may have this name: see [`fault_of_name`](Self::fault_of_name).
     ///
     /// # Errors
     /// InvalidParams that says why not.
     pub fn check_name(name: &str) -> Result<(), Error> {
-        let refused = |why: &str| Err(Error::invalid("method", format!("{name:?} {why}")));
-        let named = name.split_once('/').is_some_and(|(vendor, method)| !vendor.is_empty() && !method.is_empty());
-        if !named || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return refused("is not of the form vendor/method");
+        let refused = |why| Err(Error::invalid("method", format!("{name:?} {why}")));
+        Self::fault_of_name(name).map_or(Ok(()), refused)
+    }
+
+    /// Why a method cannot have this name, if it cannot: it is `vendor/method`, in printable ASCII
+    /// without spaces, and neither a name of the protocol nor among those of its versions
+    /// (`tasks/...`). The text goes on after the name.
+    pub const fn fault_of_name(name: &str) -> Option<&'static str> {
+        let bytes = name.as_bytes();
+        let (mut slash, mut index) = (None, 0);
+        while index < bytes.len() {
+            if !bytes[index].is_ascii_graphic() {
+                return Some(FORM);
+            }
+            if slash.is_none() && bytes[index] == b'/' {
+                slash = Some(index);
+            }
+            index += 1;
+        }
+        match slash {
+            Some(slash) if 0 < slash && slash + 1 < bytes.len() => {}
+            _ => return Some(FORM),
         }
         if v03::is_method_name(name) {
-            return refused("is among the names of the protocol");
+            return Some("is among the names of the protocol");
         }
-        if name.starts_with("rpc.") {
-            return refused("is among the names that JSON-RPC keeps for itself");
+        if starts_with(name, "rpc.") {
+            return Some("is among the names that JSON-RPC keeps for itself");
         }
-        Ok(())
+        None
     }
+}
+
+const FORM: &str = "is not of the form vendor/method";
+
+/// `str::starts_with`, which constants cannot call.
+pub(crate) const fn starts_with(text: &str, prefix: &str) -> bool {
+    let (text, prefix) = (text.as_bytes(), prefix.as_bytes());
+    let mut index = 0;
+    while index < prefix.len() {
+        if index == text.len() || text[index] != prefix[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
 }
 
 /// Whether nothing is in parameters but the tenant.

@@ -21,7 +21,7 @@ mod task;
 use serde::{Serialize, Serializer, de::DeserializeOwned};
 use std::sync::Arc;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, custom::starts_with};
 
 pub use card::{beside, with_interfaces};
 pub(crate) use errors::accept;
@@ -36,8 +36,8 @@ pub const EXTENSIONS_HEADER: &str = "x-a2a-extensions";
 
 /// Whether a JSON-RPC method is named like those of 0.3, be it one of them or not: `message/...`,
 /// `tasks/...`, `agent/...`.
-pub fn is_method_name(name: &str) -> bool {
-    ["message/", "tasks/", "agent/"].iter().any(|namespace| name.starts_with(namespace))
+pub const fn is_method_name(name: &str) -> bool {
+    starts_with(name, "message/") || starts_with(name, "tasks/") || starts_with(name, "agent/")
 }
 
 /// The error for an answer that 0.3 has no word for.
