@@ -16,6 +16,7 @@ mod lifecycle;
 mod push;
 mod race;
 pub mod request_headers;
+mod rpc;
 mod service;
 mod storage;
 mod transport_error;
@@ -36,6 +37,7 @@ pub use host::{Clock, Host, Random, Spawner};
 pub use lifecycle::Lifecycle;
 pub use push::{PushOutcome, PushRequest, PushTransport};
 pub use race::unless;
+pub use rpc::RpcMethod;
 pub use service::{AgentOperations, AgentService, CallContext, EventStream, Presented, Reply};
 pub use storage::{
     AT_THE_END, Author, Claim, Claimed, Creation, FleetStorage, Holder, Lease, ListQuery, NotATaskId, Position,

@@ -10,12 +10,12 @@ use a2a_protocol_core::{
     ListTasksResponse, ProtocolVersion, SendMessageRequest, SendMessageResponse, StreamEvent, SubscribeToTaskRequest,
     Task, TaskPushNotificationConfig, read_response,
 };
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use http::HeaderMap;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{BoxFuture, BoxStream};
+use crate::{BoxFuture, BoxStream, MaybeSend};
 
 /// What is known of a call besides its request.
 #[derive(Clone, Debug, Default)]
@@ -114,10 +114,28 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// The result of an agent's own method.
+    ///
+    /// # Errors
+    /// Internal when it cannot be written as JSON.
+    pub fn custom<R: Serialize>(result: &R) -> Result<Self, Error> {
+        written(result).map(Self::Custom)
+    }
+
+    /// The results of an agent's own method that streams them; one that cannot be written as JSON is
+    /// an Internal error.
+    pub fn custom_stream<R: Serialize>(results: impl Stream<Item = Result<R, Error>> + MaybeSend + 'static) -> Self {
+        Self::CustomStream(Box::pin(results.map(|result| written(&result?))))
+    }
+
     /// InvalidAgentResponse: a call of this method was answered by this kind of reply.
     pub fn unfit(&self, method: &str) -> Error {
         Error::new(ErrorKind::InvalidAgentResponse, format!("{method} was answered by a reply of kind {self:?}"))
     }
+}
+
+fn written(result: &impl Serialize) -> Result<Box<RawValue>, Error> {
+    to_raw_value(result).map_err(Error::internal)
 }
 
 impl std::fmt::Debug for Reply {
