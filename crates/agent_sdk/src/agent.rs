@@ -223,7 +223,7 @@ impl Agent {
     }
 
     /// Answers a JSON-RPC method of the agent's own, such as `vendor/method`: parameters of type `P`
-    /// with a result of type `R`. Parameters that do not fit are InvalidParams with the path of the
+    /// with a result of type `R`; see [`rpc`](Self::rpc) for functions that describe themselves. Parameters that do not fit are InvalidParams with the path of the
     /// field; those that a method finds wrong itself, it refuses by [`Error::invalid`]. The other
     /// bindings have no place for such methods.
     ///

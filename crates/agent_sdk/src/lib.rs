@@ -35,6 +35,8 @@ mod auth;
 #[cfg(all(feature = "a2a-server", target_family = "wasm"))]
 pub mod component;
 #[cfg(feature = "a2a-server")]
+mod docs;
+#[cfg(feature = "a2a-server")]
 mod extended_card;
 #[cfg(feature = "a2a-server")]
 mod extensions;
@@ -50,6 +52,8 @@ mod methods;
 mod native;
 #[cfg(all(feature = "a2a-server", feature = "a2a-client"))]
 mod relay;
+#[cfg(feature = "a2a-server")]
+mod rpc;
 #[cfg(feature = "a2a-server")]
 mod serve_error;
 #[cfg(all(feature = "a2a-server", not(target_family = "wasm")))]

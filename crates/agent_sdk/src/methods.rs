@@ -1,22 +1,32 @@
 //! An agent's own methods: a decorator that answers them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{any::type_name, borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use a2a_app_ports::{AgentService, BoxFuture, CallContext, MaybeSend, Reply};
 use a2a_protocol_core::{Call, CustomCall, Error};
-use futures::{Stream, StreamExt, future::ready};
+use futures::{Stream, future::ready};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::guarded::{guarded, guarded_stream, until_error};
 
 /// Answers one method.
 pub(crate) struct Method {
-    streams: bool,
-    answer: Box<Answer>,
+    pub(crate) streams: bool,
+    pub(crate) answer: Box<Answer>,
+    pub(crate) described: Described,
 }
 
-type Answer = dyn Fn(CallContext, CustomCall) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
+/// What the documentation says of a method.
+pub(crate) struct Described {
+    /// What it does, if anybody has said so.
+    pub(crate) description: &'static str,
+    /// Its parameters, as a type of Rust or members with theirs; empty if it has none.
+    pub(crate) params: Cow<'static, str>,
+    /// Its result, or each of its results.
+    pub(crate) result: Cow<'static, str>,
+}
+
+pub(crate) type Answer = dyn Fn(CallContext, CustomCall) -> BoxFuture<'static, Result<Reply, Error>> + Send + Sync;
 
 /// A method that is answered by one value.
 pub(crate) fn one<P, R, F, A>(handler: F) -> Method
@@ -31,11 +41,11 @@ where
         let handler = handler.clone();
         let answer = guarded(place(&call.method), async move {
             let answer = handler(context, call.read()?);
-            written(&answer.await?).map(Reply::Custom)
+            Reply::custom(&answer.await?)
         });
         Box::pin(answer) as BoxFuture<'static, _>
     };
-    Method { streams: false, answer: Box::new(answer) }
+    Method { streams: false, answer: Box::new(answer), described: Described::of::<P, R>() }
 }
 
 /// A method that is answered by a stream of values.
@@ -52,21 +62,37 @@ where
         let (handler, place) = (handler.clone(), place(&call.method));
         let answer = guarded(place.clone(), async move {
             let answer = handler(context, call.read()?);
-            let results = guarded_stream(place, answer.await?);
-            let results = results.map(|result| result.and_then(|result| written(&result)));
-            Ok(Reply::CustomStream(Box::pin(until_error(results))))
+            Ok(ended(place, Reply::custom_stream(answer.await?)))
         });
         Box::pin(answer) as BoxFuture<'static, _>
     };
-    Method { streams: true, answer: Box::new(answer) }
+    Method { streams: true, answer: Box::new(answer), described: Described::of::<P, R>() }
 }
 
-fn place(method: &str) -> String {
+/// A reply whose results, if it streams them, end with the first error; a panic is one.
+pub(crate) fn ended(place: String, reply: Reply) -> Reply {
+    match reply {
+        Reply::CustomStream(results) => Reply::CustomStream(Box::pin(until_error(guarded_stream(place, results)))),
+        other => other,
+    }
+}
+
+pub(crate) fn place(method: &str) -> String {
     format!("the method {method}")
 }
 
-fn written(result: &impl Serialize) -> Result<Box<RawValue>, Error> {
-    to_raw_value(result).map_err(Error::internal)
+impl Described {
+    /// Of a method that comes without a description, by its types.
+    fn of<P, R>() -> Self {
+        let params = Some(short(type_name::<P>())).filter(|params| params != "()").unwrap_or_default();
+        Self { description: "", params: params.into(), result: short(type_name::<R>()).into() }
+    }
+}
+
+/// The name of a type without the paths in it.
+fn short(name: &str) -> String {
+    let words = name.split_inclusive(|letter: char| !(letter.is_alphanumeric() || "_:".contains(letter)));
+    words.map(|word| word.rsplit_once("::").map_or(word, |(_, last)| last)).collect()
 }
 
 /// Answers the agent's own methods, and passes on all other calls.
