@@ -23,8 +23,8 @@
 //! ```
 //!
 //! Features: `a2a-server` builds and serves agents, `a2a-client` calls them, `grpc` does both over gRPC
-//! too, `signing` signs cards; all of these are on by default. `sqlite` keeps tasks in a file
-//! (`Agent::storage`).
+//! too, `signing` signs cards, `macros` makes JSON-RPC methods of functions (`#[a2a_rpc]`); all of these are
+//! on by default. `sqlite` keeps tasks in a file (`Agent::storage`).
 
 #[cfg(feature = "a2a-server")]
 mod agent;
@@ -40,6 +40,9 @@ mod docs;
 mod extended_card;
 #[cfg(feature = "a2a-server")]
 mod extensions;
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod generated;
 #[cfg(all(feature = "a2a-server", feature = "grpc", not(target_family = "wasm")))]
 mod grpc;
 #[cfg(feature = "a2a-server")]
@@ -134,6 +137,9 @@ pub mod prelude {
         TaskUpdater, Turn,
     };
     pub use a2a_protocol_core::{Artifact, Content, Message, Part, Role, Task, TaskState};
+
+    #[cfg(feature = "macros")]
+    pub use a2a_rpc_macros::a2a_rpc;
 
     #[cfg(feature = "a2a-server")]
     pub use crate::{Agent, ServeError, Skill};

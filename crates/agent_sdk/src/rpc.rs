@@ -71,8 +71,7 @@ impl Agent {
 }
 
 fn method<M: RpcMethod>(state: M::State) -> Method {
-    let described =
-        Described { description: M::DESCRIPTION.trim(), params: M::PARAMS.into(), result: M::RESULT.into() };
+    let described = Described { description: M::DESCRIPTION, params: M::PARAMS.into(), result: M::RESULT.into() };
     let answer = move |context, call| {
         let state = state.clone();
         let answer = async move { M::answer(state, context, call).await };

@@ -15,6 +15,7 @@ mod panics;
 mod push;
 mod refusals;
 mod replicas;
+mod rpc;
 mod send;
 mod servers;
 mod signatures;
