@@ -142,6 +142,21 @@ async fn authenticated_knows_whose_the_token_is() {
     assert_eq!(greeted.task().unwrap().status.message.as_ref().unwrap().text(), "hello, alice");
 }
 
+#[tokio::test]
+async fn the_dictionary_has_methods_of_its_own() {
+    let agent = Served::start("own_methods", &[]);
+    for before in ["unknown", "the sea's rise and fall"] {
+        let output = example("own_methods").args(["call", &agent.url]).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(printed.starts_with(&format!("tide, which was {before}\ntidy, ")), "{printed}");
+        assert!(printed.ends_with("\ntide: the sea's rise and fall\ntidy: in order\n"), "{printed}");
+    }
+    let looked_up = task(&agent.client().await, "moon").await;
+    assert_eq!(looked_up.task().unwrap().status.message.as_ref().unwrap().text(), "why there are tides");
+    let docs = String::from_utf8(example("own_methods").arg("docs").output().unwrap().stdout).unwrap();
+    assert!(docs.contains("### `dictionary.example/list`\n\nLists all words"), "{docs}");
+}
+
 /// What the conformance suites ask, each in its own way: by the message's id, by its text, by an
 /// instruction. The suites themselves are run by `tests/conformance/run.sh`.
 #[tokio::test]
