@@ -131,7 +131,7 @@ impl Agent {
     }
 
     /// The handle that holds the card once the agent is served, for whoever wants to replace it then.
-    /// [`Serving`] has one too.
+    /// `Serving` has one too.
     #[must_use]
     pub fn card_handle(mut self, handle: &CardHandle) -> Self {
         self.handle = Some(handle.clone());

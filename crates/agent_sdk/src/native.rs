@@ -38,7 +38,7 @@ impl Agent {
 
     /// Speaks TLS with this certificate (and those behind it) and key, both PEM. Callers are offered
     /// HTTP/2 and HTTP/1.1. The card's interfaces begin with `https`; set `public_url` of
-    /// [`ServerOptions`] to name the host that the certificate is for.
+    /// [`ServerOptions`](crate::ServerOptions) to name the host that the certificate is for.
     ///
     /// # Errors
     /// When either cannot be read or they do not belong together.
@@ -95,7 +95,7 @@ impl Agent {
     }
 
     /// The agent as a router, to be merged with or nested in an Axum application's own. It answers HTTP
-    /// only. The card's interfaces have to be set: by `public_url` of [`ServerOptions`] or by
+    /// only. The card's interfaces have to be set: by `public_url` of [`ServerOptions`](crate::ServerOptions) or by
     /// [`card`](Self::card).
     ///
     /// # Errors
