@@ -13,8 +13,8 @@ pub fn target_directory() -> PathBuf {
     Path::new(WORKSPACE).join(named)
 }
 
-/// Builds the library of a package of this workspace as a component, with its default features and `features`, and
-/// says where the component is.
+/// Builds the library of a package of this workspace as a component, with its default features and `features`, in the
+/// profile `component`, and says where the component is.
 ///
 /// It runs cargo in a target directory of its own, so that the features of native builds and of components are never
 /// unified. When nothing has changed it takes a fraction of a second. Several processes may call it at the same time.
@@ -23,6 +23,19 @@ pub fn target_directory() -> PathBuf {
 ///
 /// When the package does not build, as a test that needs it cannot go on.
 pub fn build(package: &str, features: &[&str]) -> PathBuf {
+    run(package, &["--lib"], features)
+}
+
+/// As [`build`], of an example of a package.
+///
+/// # Panics
+///
+/// When the example does not build.
+pub fn build_example(package: &str, example: &str, features: &[&str]) -> PathBuf {
+    run(package, &["--example", example], features)
+}
+
+fn run(package: &str, target: &[&str], features: &[&str]) -> PathBuf {
     let directory = target_directory().join("components");
     fs::create_dir_all(&directory).expect("the target directory can be written");
     // Two sets of features of a package have the same file name in cargo's directory; so it is copied, under a lock.
@@ -31,8 +44,10 @@ pub fn build(package: &str, features: &[&str]) -> PathBuf {
 
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(WORKSPACE)
-        .args(["build", "--locked", "--quiet", "--target", "wasm32-wasip2", "--release", "--package", package])
-        .args(["--lib", "--message-format", "json-render-diagnostics", "--features", &features.join(",")])
+        .args(["build", "--locked", "--quiet", "--target", "wasm32-wasip2", "--profile", "component"])
+        .args(["--package", package, "--features", &features.join(",")])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(target)
         .arg("--target-dir")
         .arg(&directory)
         .output()
@@ -46,8 +61,9 @@ pub fn build(package: &str, features: &[&str]) -> PathBuf {
         .flatten()
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .rfind(|file| file.extension() == Some(OsStr::new("wasm")))
-        .unwrap_or_else(|| panic!("{package} is no component: its library needs crate-type cdylib"));
-    let component = directory.join([&[package], features].concat().join("-")).with_extension("wasm");
+        .unwrap_or_else(|| panic!("{package} is no component: {target:?} needs crate-type cdylib"));
+    let name = [&[package], target, features].concat().join("-").replace("---", "-");
+    let component = directory.join(format!("{name}.wasm"));
     if newer(&built, &component) {
         fs::copy(&built, &component).expect("the target directory can be written");
     }

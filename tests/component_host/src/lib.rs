@@ -34,7 +34,7 @@ mod request;
 mod rows;
 mod sqlite;
 
-pub use cargo::{build, target_directory};
+pub use cargo::{build, build_example, target_directory};
 pub use component::ComponentFile;
 pub use host::{Host, Serving};
 pub use instance::Instances;
