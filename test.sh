@@ -32,15 +32,29 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --all-targets --locked -- -D warnings
 
-step "the core builds for WebAssembly"
-cargo check --locked --target wasm32-wasip2 -p nuncio-protocol-transport-core -p nuncio-a2a-protocol-core \
-  -p nuncio-a2a-app-ports -p nuncio-a2a-task-engine -p nuncio-a2a-http-server
-
-step "lints of what runs components, built apart from the rest"
+step "lints of components and what runs them, built apart from the rest"
 cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
-cargo clippy --locked --target wasm32-wasip2 -p nuncio-component-guest -- -D warnings
-cargo clippy --locked --target wasm32-wasip2 -p nuncio-storage-component --features spin-sqlite -- -D warnings
-cargo clippy --locked --target wasm32-wasip2 -p nuncio-a2a-task-storage --no-default-features --features spin-sqlite -- -D warnings
+component() { cargo clippy --locked --target wasm32-wasip2 "$@" -- -D warnings; }
+component -p nuncio-component-guest
+component -p nuncio-storage-component --features spin-sqlite
+component -p nuncio-spin-agent --examples --features spin-sqlite
+component -p nuncio-spin-agent --examples
+
+step "what no component can have is refused in a sentence"
+refused() { # the sentence, and what cargo is to build
+  local sentence=$1 said
+  shift
+  if said=$(cargo check --locked --no-default-features "$@" 2>&1); then
+    echo "this builds, and should not: $*" >&2
+    exit 1
+  fi
+  grep -qF "$sentence" <<<"$said" || { echo "$said" >&2; exit 1; }
+}
+refused "gRPC needs HTTP/2 with trailers" --target wasm32-wasip2 -p nuncio-agent-sdk --features grpc
+for storage in sqlite postgres nats; do
+  refused "do not work on WebAssembly" --target wasm32-wasip2 -p nuncio-agent-sdk --features "$storage"
+done
+refused "is for WebAssembly" -p nuncio-agent-sdk --features spin-sqlite
 
 step "docs"
 cargo doc --no-deps --locked --quiet
