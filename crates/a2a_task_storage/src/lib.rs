@@ -2,9 +2,10 @@
 //!
 //! In scope: [`SqliteStorage`], tasks in a file, for one process; [`PostgresStorage`], tasks in a
 //! database, for a fleet of replicas; [`PostgresBus`] and, with the feature `nats`, `NatsBus`, by
-//! which those wake each other. The operations are written once, in `sql`, over statements that both
-//! databases understand; `sqlite` and `postgres` hold what differs: connections, transactions and the
-//! schema.
+//! which those wake each other; and in components of WebAssembly, with the feature `spin-sqlite`,
+//! `SpinSqliteStorage`, tasks in the SQLite of a Spin host. The operations are written once, in `sql`,
+//! over statements that all databases understand; `sqlite`, `postgres` and `spin_sqlite` hold what
+//! differs: connections, transactions and the schema, of which SQLite has one, in `sqlite_schema`.
 //!
 //! [`StoreAdmin`] is for whoever looks after a storage: all tasks of all scopes, what is damaged, and
 //! [`archive`], storages as lines of JSON.

@@ -37,33 +37,37 @@ impl SpinConnection {
     }
 
     /// Changes a setting. A remote database takes none.
-    pub(super) async fn set(&self, sql: &'static str) -> Result<Vec<Row>, StorageError> {
-        self.query(sql, &[]).await.map_err(|error| match SqlFailure::kind_of(&error) {
-            Some(SqlFailureKind::Other) => {
+    pub(super) async fn set(&self, sql: &'static str) -> Result<(), StorageError> {
+        match self.try_run(sql).await {
+            Err(Error::Io(text)) if known(&text).is_none() => {
                 let message = format!(
                     "the database {:?} takes no settings, so it is no file of the host: tasks are not kept in remote \
                      databases (libSQL), whose servers end transactions when they like. Give the label a database of \
                      type \"spin\" in the runtime configuration",
                     self.label
                 );
-                SqlFailure::new(SqlFailureKind::Other, message).because(Because(error)).into()
+                Err(SqlFailure::new(SqlFailureKind::Other, message).because(Error::Io(text)).into())
             }
-            _ => error,
-        })
+            done => done.map_err(|error| failure(&self.label, error)),
+        }
     }
 
-    /// Begins, ends or takes back a transaction.
+    /// Runs a statement that gives no rows, such as those that begin and end transactions.
     pub(super) async fn run(&self, sql: &str) -> Result<(), StorageError> {
-        let _turn = self.turn.lock().await;
-        self.start(sql, &[]).await?.result().await.map_err(|error| failure(&self.label, error))
+        self.try_run(sql).await.map_err(|error| failure(&self.label, error))
     }
 
-    async fn start(&self, sql: &str, values: &[Value<'_>]) -> Result<sqlite::QueryResult, StorageError> {
+    async fn try_run(&self, sql: &str) -> Result<(), Error> {
+        let _turn = self.turn.lock().await;
+        self.start(sql, &[]).await?.result().await
+    }
+
+    async fn start(&self, sql: &str, values: &[Value<'_>]) -> Result<sqlite::QueryResult, Error> {
         let sql = match sql.contains("nuncio_now()") {
             true => Cow::Owned(sql.replace("nuncio_now()", NOW)),
             false => Cow::Borrowed(sql),
         };
-        self.db.execute(sql, values.iter().map(bound)).await.map_err(|error| failure(&self.label, error))
+        self.db.execute(sql, values.iter().map(bound)).await
     }
 }
 
@@ -79,18 +83,19 @@ impl Connection for SpinConnection {
         values: &[Value<'_>],
         mut take: impl FnMut(Row) -> Result<(), StorageError> + Send,
     ) -> Result<(), StorageError> {
+        let failed = |error| failure(&self.label, error);
         let _turn = self.turn.lock().await;
-        let mut rows = self.start(sql, values).await?;
+        let mut rows = self.start(sql, values).await.map_err(failed)?;
         while let Some(row) = rows.next().await {
             take(Row(row.values.into_iter().map(cell).collect()))?;
         }
-        rows.result().await.map_err(|error| failure(&self.label, error))
+        rows.result().await.map_err(failed)
     }
 
     async fn execute(&self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, StorageError> {
+        let failed = |error| failure(&self.label, error);
         let _turn = self.turn.lock().await;
-        let done = self.start(sql, values).await?;
-        done.result().await.map_err(|error| failure(&self.label, error))?;
+        self.start(sql, values).await.map_err(failed)?.result().await.map_err(failed)?;
         Ok(self.db.changes().await)
     }
 }
@@ -114,18 +119,6 @@ fn cell(value: sqlite::Value) -> Cell {
     }
 }
 
-/// A cause that is an error of a storage itself.
-#[derive(Debug)]
-struct Because(StorageError);
-
-impl std::fmt::Display for Because {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&SqlFailure::text_of(&self.0))
-    }
-}
-
-impl std::error::Error for Because {}
-
 /// What an error of the host comes to for whoever reads it. Of those of SQLite it has only the text.
 fn failure(label: &str, error: Error) -> StorageError {
     let (kind, what) = match &error {
@@ -137,14 +130,15 @@ fn failure(label: &str, error: Error) -> StorageError {
         }
         Error::DatabaseFull => (SqlFailureKind::Full, FULL),
         Error::InvalidConnection => (SqlFailureKind::Other, "cannot be opened: see what the host says of it"),
-        Error::Io(text) => kind_of(text),
+        Error::Io(text) => known(text).unwrap_or((SqlFailureKind::Other, "did not take a statement")),
     };
     SqlFailure::new(kind, format!("the database {label:?} {what}")).because(error).into()
 }
 
 const FULL: &str = "cannot grow: the disk or its quota is used up. Free some space; what was acknowledged is safe";
 
-fn kind_of(text: &str) -> (SqlFailureKind, &'static str) {
+/// What an error of SQLite comes to that is known by its text.
+fn known(text: &str) -> Option<(SqlFailureKind, &'static str)> {
     const KNOWN: [(&str, SqlFailureKind, &str); 7] = [
         ("is locked", SqlFailureKind::InUse, "is in use by others that write"),
         ("disk is full", SqlFailureKind::Full, FULL),
@@ -158,6 +152,5 @@ fn kind_of(text: &str) -> (SqlFailureKind, &'static str) {
         ("malformed", SqlFailureKind::Damaged, "is damaged: check it, and restore what is damaged from a copy"),
         ("disk I/O error", SqlFailureKind::Other, "could not be read or written: see what the host says of its disk"),
     ];
-    let known = KNOWN.iter().find(|(part, ..)| text.contains(part));
-    known.map_or((SqlFailureKind::Other, "did not take a statement"), |(_, kind, what)| (*kind, what))
+    KNOWN.iter().find(|(part, ..)| text.contains(part)).map(|(_, kind, what)| (*kind, *what))
 }

@@ -13,8 +13,7 @@ use super::{
     values::{Row, Value, count, time},
 };
 
-/// A replica says that it is there, for so long from now, by the clock of the database: the
-/// function `nuncio_now` of both, in milliseconds.
+/// A replica says that it is there, for so long from now, by the clock of the database.
 pub(super) enum Presence {
     Join(ReplicaId, Duration),
     Renew(ReplicaId, Duration),

@@ -1,4 +1,4 @@
-//! The operations of a storage, written once for both databases.
+//! The operations of a storage, written once for all databases.
 
 mod admin;
 mod claims;

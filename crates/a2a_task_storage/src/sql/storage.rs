@@ -33,7 +33,7 @@ pub struct SqlMetrics {
 }
 
 /// Keeps tasks in a database: [`SqliteStorage`](crate::SqliteStorage) or
-/// [`PostgresStorage`](crate::PostgresStorage).
+/// [`PostgresStorage`](crate::PostgresStorage), or in a component `SpinSqliteStorage`.
 ///
 /// The totals of lists come from counters, whatever the number of tasks; where the time of the
 /// status is asked for, the tasks that match are counted. A page of a context and a state walks the

@@ -12,8 +12,9 @@ use crate::Retention;
 
 /// A connection on which statements run, one after the other even when they are sent at once.
 ///
-/// Statements are written for both databases, with parameters `?1`, `?2` and on. What stands in
-/// `/*pg …*/` counts in PostgreSQL only, which needs to be told which rows to lock.
+/// Statements are written for all databases, with parameters `?1`, `?2` and on. What stands in
+/// `/*pg …*/` counts in PostgreSQL only, which needs to be told which rows to lock; `nuncio_now()` is
+/// the time by the clock of the database, in milliseconds.
 pub(crate) trait Connection: Send + Sync {
     /// Over so many rows a counter is spread, so that transactions that run at once seldom wait for
     /// each other.
