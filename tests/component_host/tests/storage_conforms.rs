@@ -7,6 +7,10 @@ mod support;
 
 use std::{
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +20,7 @@ use futures::{StreamExt, future::join_all, stream};
 use http::Method;
 use support::{exchange, until};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 const APPEND: &str = "/tasks/1/events?storage=sqlite";
 
@@ -123,6 +128,10 @@ async fn what_was_stored_outlives_its_instance_and_its_host() {
     serving.stop().await;
     let serving = serve(&host).await;
     assert_eq!(revision(&serving).await, 6);
+    // Beside the component that uses it.
+    let read = SqliteStorage::open_to_read(directory.path().join("tasks.db")).unwrap();
+    assert_eq!(read.tasks(0, 10).await.unwrap().found.len(), 1);
+    drop(read);
     serving.stop().await;
     assert_whole(&directory.path().join("tasks.db")).await;
 }
@@ -132,6 +141,39 @@ async fn what_was_stored_outlives_its_instance_and_its_host() {
 const MOMENTS: [u64; 12] = [0, 300, 1000, 2000, 3000, 5000, 7000, 9000, 12_000, 16_000, 20_000, 25_000];
 const EVENTS: u64 = 300;
 
+/// Sees whether anybody holds the lock for a transaction on a file, until it is asked.
+struct Witness {
+    seen: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Witness {
+    fn of(file: &Path) -> Self {
+        let db = rusqlite::Connection::open(file).unwrap();
+        db.busy_timeout(Duration::ZERO).unwrap();
+        let seen = Arc::new(AtomicBool::new(false));
+        let sees = seen.clone();
+        let look = move || {
+            // Only this thread has it when it has been asked.
+            while Arc::strong_count(&sees) > 1 {
+                match db.execute_batch("BEGIN IMMEDIATE") {
+                    Ok(()) => db.execute_batch("ROLLBACK").unwrap(),
+                    Err(_) => sees.store(true, Ordering::Relaxed),
+                }
+                std::thread::sleep(Duration::from_micros(500));
+            }
+        };
+        Self { seen, thread: tokio::task::spawn_blocking(look) }
+    }
+
+    async fn has_seen_it(self) -> bool {
+        let seen = self.seen.load(Ordering::Relaxed);
+        drop(self.seen);
+        self.thread.await.unwrap();
+        seen
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_dies_in_the_middle_of_a_transaction_leaves_nothing_of_it() {
     let directory = tempfile::tempdir().unwrap();
@@ -139,8 +181,10 @@ async fn an_instance_that_dies_in_the_middle_of_a_transaction_leaves_nothing_of_
     create(&serving).await;
     let (mut now, mut died) = (1, 0);
     for moment in MOMENTS {
-        let (status, _) = post(&serving, &format!("{APPEND}&expected={now}&count={EVENTS}&trap_after={moment}")).await;
-        died += u32::from(status != 200);
+        let witness = Witness::of(&directory.path().join("tasks.db"));
+        let path = format!("{APPEND}&expected={now}&count={EVENTS}&trap_after={moment}");
+        let (status, _) = post(&serving, &path).await;
+        died += u32::from(witness.has_seen_it().await && status != 200);
         // Another instance finds all of it or nothing, and no lock.
         let since = Instant::now();
         let found = revision(&serving).await;
@@ -150,7 +194,7 @@ async fn an_instance_that_dies_in_the_middle_of_a_transaction_leaves_nothing_of_
         assert!(since.elapsed() < Duration::from_secs(5), "after {moment} µs it took {:?}", since.elapsed());
         now = found + 1;
     }
-    assert!(died > 3, "{died} instances died");
+    assert!(died > 3, "{died} instances died that had the lock");
     serving.stop().await;
     assert_whole(&directory.path().join("tasks.db")).await;
 }
