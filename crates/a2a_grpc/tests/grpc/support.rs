@@ -11,7 +11,7 @@ use a2a_protocol_core::{
     TaskStatus,
 };
 use futures::{StreamExt, stream};
-use tokio::{net::TcpListener, runtime::Handle, sync::oneshot, task::JoinHandle};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::transport::{Channel, Endpoint};
 
 /// The messages as any other client has them.
