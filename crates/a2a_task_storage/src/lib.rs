@@ -22,6 +22,8 @@ compile_error!(
 );
 
 mod admin;
+#[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
+mod apart;
 pub mod archive;
 mod failure;
 #[cfg(all(feature = "nats", not(target_family = "wasm")))]
@@ -29,6 +31,7 @@ mod nats;
 #[cfg(all(feature = "postgres", not(target_family = "wasm")))]
 mod postgres;
 mod retention;
+mod size;
 #[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
 mod spin_sqlite;
 mod sql;

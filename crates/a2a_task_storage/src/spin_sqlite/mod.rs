@@ -21,12 +21,11 @@ use std::sync::{
 };
 
 use a2a_app_ports::{StorageError, TaskId};
-use futures::channel::oneshot;
 use tokio::sync::Mutex;
 
 use self::{connection::SpinConnection, patience::Patience};
 use crate::{
-    SqlFailure, SqlFailureKind,
+    apart::apart,
     sql::{Backend, Fold, Folds, Operation, SqlMetrics, SqlStorage, Tx},
 };
 pub use options::SpinSqliteOptions;
@@ -62,7 +61,7 @@ impl SqlStorage<SpinSqlite> {
     /// Opens the database of a label, or with these options, and makes the tables if nothing is in it.
     ///
     /// # Errors
-    /// [`SqlFailure`]: `Missing` when the host has no database of this label or the component may not use
+    /// [`SqlFailure`](crate::SqlFailure): `Missing` when the host has no database of this label or the component may not use
     /// it, `InUse` when others write for too long, `Older` and `Newer` when it is of another version,
     /// `Damaged` when it is not one of ours, `Other` when it is in memory only or remote.
     pub async fn open(options: impl Into<SpinSqliteOptions>) -> Result<Self, StorageError> {
@@ -103,19 +102,6 @@ impl Backend for SpinSqlite {
     fn place(&self) -> String {
         format!("the database {:?}", self.inner.label)
     }
-}
-
-/// Does something apart from whoever waits for it: a caller that does not come to look, such as a slow
-/// reader of a stream, is to keep nobody waiting, least of all other instances for the end of a
-/// transaction.
-async fn apart<T: 'static>(work: impl Future<Output = Result<T, StorageError>> + 'static) -> Result<T, StorageError> {
-    let (reply, result) = oneshot::channel();
-    wasip3::spawn_local(async move {
-        // Whoever asked may have gone.
-        let _ = reply.send(work.await);
-    });
-    let ended = || SqlFailure::new(SqlFailureKind::Unknown, "the host has ended the request that used the database");
-    result.await.unwrap_or_else(|_| Err(ended().into()))
 }
 
 /// What came of a transaction, and the folds to keep of it.

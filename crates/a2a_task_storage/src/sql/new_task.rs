@@ -8,10 +8,11 @@ use super::{
     claims,
     counts::{self, Counted},
     names, pushes, scopes,
-    tasks::{Batch, Size, number, status_time, store_snapshot},
+    tasks::{Batch, number, status_time, store_snapshot},
     transaction::{Connection, Tx},
     values::{Value, count},
 };
+use crate::size::Size;
 
 /// The bodies of snapshots, with their revisions.
 pub(super) type Snapshots = Vec<(Revision, String)>;

@@ -17,7 +17,7 @@ use super::{
     transaction::{Connection, Operation, Tx},
     values::{Row, Value, count, time},
 };
-use crate::SqlFailure;
+use crate::{SqlFailure, size::Size};
 
 /// Events and what is stored of them.
 pub(super) struct Batch {
@@ -84,42 +84,6 @@ pub(super) fn message(event: &Event) -> Option<&Message> {
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<String, StorageError> {
     serde_json::to_string(value).map_err(|error| StorageError::Failed(Box::new(error)))
-}
-
-/// How much of a task is in its newest snapshot and in the events after that, as JSON.
-#[derive(Clone, Copy)]
-pub(super) struct Size {
-    /// The revision of the snapshot; 0 is none.
-    pub(super) snapshot: Revision,
-    pub(super) snapshot_bytes: u64,
-    pub(super) tail_bytes: u64,
-}
-
-impl Size {
-    /// Whether it is time for a snapshot: when the events after the last one take as much as it did,
-    /// so that all snapshots together take no more than the log and a read is never longer than twice
-    /// the task; earlier where a task will be read more than it grows; and at the end, after which the
-    /// log may go.
-    fn is_due(self, state: &TaskState) -> bool {
-        let rests = matches!(state, TaskState::InputRequired | TaskState::AuthRequired);
-        state.is_terminal()
-            || self.tail_bytes >= self.snapshot_bytes.max(4096)
-            || rests && self.tail_bytes >= (self.snapshot_bytes / 4).max(1024)
-    }
-
-    /// The body of the snapshot to store now, if one is.
-    pub(super) fn snapshot_now(&mut self, task: &Task, revision: Revision) -> Result<Option<String>, StorageError> {
-        if !self.is_due(&task.status.state) {
-            return Ok(None);
-        }
-        let body = json(task)?;
-        *self = Self { snapshot: revision, snapshot_bytes: body.len() as u64, tail_bytes: 0 };
-        Ok(Some(body))
-    }
-
-    fn bytes(self) -> u64 {
-        self.snapshot_bytes + self.tail_bytes
-    }
 }
 
 pub(super) async fn store_snapshot<C: Connection>(

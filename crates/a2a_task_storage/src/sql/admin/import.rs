@@ -7,10 +7,11 @@ use a2a_protocol_core::{FoldError, Task, log};
 
 use crate::{
     History, TaskRecord,
+    size::Size,
     sql::{
         new_task::{NewTask, Snapshots},
         scopes,
-        tasks::{Batch, Size, json},
+        tasks::{Batch, json},
         transaction::{Connection, Operation, Tx},
         values::Value,
     },

@@ -8,9 +8,9 @@ use a2a_protocol_core::{Event, Task};
 use super::piece;
 use crate::{
     History, Piece, SqlFailure, StoredTask, TaskRecord,
+    size::Size,
     sql::{
         pushes, scopes,
-        tasks::Size,
         transaction::{Connection, Operation, Tx},
         values::{Row, Value, count},
     },
