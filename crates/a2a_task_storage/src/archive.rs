@@ -5,7 +5,7 @@
 //! `event` for everything that happened to it or, where its log is gone, one line `snapshot`; then its
 //! push configurations, if they were asked for. After all tasks come the claimed message ids.
 
-mod lines;
+pub(crate) mod lines;
 mod reader;
 
 use std::fmt;

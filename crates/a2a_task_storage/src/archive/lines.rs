@@ -35,9 +35,9 @@ pub(super) struct End {
     pub(super) claims: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ScopeLine {
+pub(crate) struct ScopeLine {
     agent: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<Arc<str>>,
@@ -46,12 +46,12 @@ struct ScopeLine {
 }
 
 impl ScopeLine {
-    fn new(scope: &Scope) -> Self {
+    pub(crate) fn new(scope: &Scope) -> Self {
         let Scope { agent, tenant, owner } = scope.clone();
         Self { agent, tenant, owner }
     }
 
-    fn scope(self) -> Scope {
+    pub(crate) fn scope(self) -> Scope {
         Scope { agent: self.agent, tenant: self.tenant, owner: self.owner }
     }
 }
@@ -86,7 +86,7 @@ impl TaskLine {
             revision: task.revision,
             log: task.has_log,
             fence: task.fence,
-            holder: task.holder.map(|holder| Hex(holder.as_u128().to_be_bytes())),
+            holder: task.holder.map(Hex::from),
             waits: task.waits,
         }
     }
@@ -103,7 +103,7 @@ impl TaskLine {
             revision: self.revision,
             has_log: self.log,
             fence: self.fence,
-            holder: self.holder.map(|holder| ReplicaId::from_u128(u128::from_be_bytes(holder.0))),
+            holder: self.holder.map(ReplicaId::from),
             waits: self.waits,
         }
     }
@@ -126,7 +126,7 @@ pub(super) struct SnapshotLine {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PushLine {
+pub(crate) struct PushLine {
     pub(super) task: Text<TaskId>,
     config: TaskPushNotificationConfig,
     version: Version,
@@ -144,7 +144,7 @@ struct FailureLine {
 }
 
 impl PushLine {
-    pub(super) fn new(task: TaskId, row: &PushConfigRow) -> Self {
+    pub(crate) fn new(task: TaskId, row: &PushConfigRow) -> Self {
         let failure = row.failure.clone().map(|PushFailure { time, reason }| FailureLine { time, reason });
         Self {
             task: task.into(),
@@ -156,7 +156,7 @@ impl PushLine {
         }
     }
 
-    pub(super) fn row(self) -> PushConfigRow {
+    pub(crate) fn row(self) -> PushConfigRow {
         PushConfigRow {
             config: self.config,
             version: self.version.0,
@@ -169,7 +169,7 @@ impl PushLine {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ClaimLine {
+pub(crate) struct ClaimLine {
     scope: ScopeLine,
     message_id: Box<str>,
     digest: Hex<32>,
@@ -183,26 +183,26 @@ pub(super) struct ClaimLine {
 }
 
 impl ClaimLine {
-    pub(super) fn new(claim: &ClaimRecord) -> Self {
+    pub(crate) fn new(claim: &ClaimRecord) -> Self {
         Self {
             scope: ScopeLine::new(&claim.scope),
             message_id: claim.message_id.clone(),
             digest: Hex(claim.digest),
             task: claim.task.into(),
-            replica: Hex(claim.replica.as_u128().to_be_bytes()),
+            replica: claim.replica.into(),
             expires: claim.expires,
             place: claim.place,
             answer: claim.answer.clone(),
         }
     }
 
-    pub(super) fn claim(self) -> ClaimRecord {
+    pub(crate) fn claim(self) -> ClaimRecord {
         ClaimRecord {
             scope: self.scope.scope(),
             message_id: self.message_id,
             digest: self.digest.0,
             task: self.task.0,
-            replica: ReplicaId::from_u128(u128::from_be_bytes(self.replica.0)),
+            replica: self.replica.into(),
             expires: self.expires,
             place: self.place,
             answer: self.answer,
@@ -211,8 +211,8 @@ impl ClaimLine {
 }
 
 /// What is written as it is shown.
-#[derive(Clone, Copy)]
-pub(super) struct Text<T>(pub(super) T);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text<T>(pub(crate) T);
 
 impl<T> From<T> for Text<T> {
     fn from(value: T) -> Self {
@@ -233,7 +233,20 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Text<T> {
 }
 
 /// Bytes as hexadecimal digits.
-struct Hex<const N: usize>([u8; N]);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hex<const N: usize>([u8; N]);
+
+impl From<ReplicaId> for Hex<16> {
+    fn from(replica: ReplicaId) -> Self {
+        Self(replica.as_u128().to_be_bytes())
+    }
+}
+
+impl From<Hex<16>> for ReplicaId {
+    fn from(Hex(bytes): Hex<16>) -> Self {
+        Self::from_u128(u128::from_be_bytes(bytes))
+    }
+}
 
 impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
