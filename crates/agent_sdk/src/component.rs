@@ -36,7 +36,8 @@ pub const PUBLIC_URL: &str = "NUNCIO_PUBLIC_URL";
 /// ```
 ///
 /// Tasks are kept in memory, for as long as the instance is there, or with the feature `spin-sqlite` in
-/// the application's database `default`; unless [`Agent::storage`](crate::Agent::storage) says otherwise.
+/// the application's database `default`, or else with `spin-key-value` in its key-value store `default`;
+/// unless [`Agent::storage`](crate::Agent::storage) says otherwise.
 ///
 /// The card names `public_url` of [`ServerOptions`](crate::ServerOptions), or else the variable
 /// `NUNCIO_PUBLIC_URL` of the component's environment, or on a loopback host the address of the first
@@ -107,10 +108,15 @@ fn unserved() -> http::Response<Body> {
 }
 
 async fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
+    #[cfg(all(feature = "spin-key-value", not(feature = "spin-sqlite")))]
+    use crate::SpinKeyValueStorage as SpinStorage;
     #[cfg(feature = "spin-sqlite")]
+    use crate::SpinSqliteStorage as SpinStorage;
+
+    #[cfg(any(feature = "spin-sqlite", feature = "spin-key-value"))]
     let agent = match agent.storage {
         Some(_) => agent,
-        None => agent.storage(crate::SpinSqliteStorage::open("default").await?),
+        None => agent.storage(SpinStorage::open("default").await?),
     };
     let mut options = agent.server_options();
     let names_none = agent.card.supported_interfaces.is_empty() && options.public_url.is_none();

@@ -99,12 +99,16 @@ compile_error!(
 #[cfg(all(feature = "a2a-server", feature = "grpc", not(target_family = "wasm")))]
 pub use grpc::GrpcPort;
 
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "spin-sqlite"))]
+pub use a2a_task_storage::SqlMetrics;
 #[cfg(feature = "nats")]
 pub use a2a_task_storage::{NatsBus, NatsOptions};
 #[cfg(feature = "postgres")]
 pub use a2a_task_storage::{PostgresBus, PostgresOptions, PostgresStorage};
-#[cfg(any(feature = "sqlite", feature = "postgres", feature = "spin-sqlite"))]
-pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind, SqlMetrics};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "spin-sqlite", feature = "spin-key-value"))]
+pub use a2a_task_storage::{Retention, SqlFailure, SqlFailureKind};
+#[cfg(all(feature = "spin-key-value", target_family = "wasm"))]
+pub use a2a_task_storage::{SpinKeyValueOptions, SpinKeyValueStorage};
 #[cfg(all(feature = "spin-sqlite", target_family = "wasm"))]
 pub use a2a_task_storage::{SpinSqliteOptions, SpinSqliteStorage};
 #[cfg(feature = "sqlite")]
