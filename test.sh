@@ -36,7 +36,8 @@ step "lints of components and what runs them, built apart from the rest"
 cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
 component() { cargo clippy --locked --target wasm32-wasip2 "$@" -- -D warnings; }
 component -p nuncio-component-guest
-component -p nuncio-storage-component --features spin-sqlite
+component -p nuncio-storage-component --features spin-sqlite,spin-key-value
+component -p nuncio-storage-component --features spin-key-value
 component -p nuncio-spin-agent --examples --features spin-sqlite
 component -p nuncio-spin-agent --examples
 
@@ -54,7 +55,9 @@ refused "gRPC needs HTTP/2 with trailers" --target wasm32-wasip2 -p nuncio-agent
 for storage in sqlite postgres nats; do
   refused "do not work on WebAssembly" --target wasm32-wasip2 -p nuncio-agent-sdk --features "$storage"
 done
-refused "is for WebAssembly" -p nuncio-agent-sdk --features spin-sqlite
+for storage in spin-sqlite spin-key-value; do
+  refused "are for WebAssembly" -p nuncio-agent-sdk --features "$storage"
+done
 
 step "docs"
 cargo doc --no-deps --locked --quiet

@@ -2,7 +2,7 @@
 //!
 //! `GET /cases` lists the cases of the conformance suite, one a line. Everything else names its storage:
 //! `?storage=sqlite&label=NAME`, a database that the host has; with `&patience=MILLISECONDS` an instance opens it with
-//! so much patience.
+//! so much patience. With `?storage=key-value` it is a key-value store of that label.
 //!
 //! - `POST /cases/NAME` runs a case, against a storage that has to be empty. A case that does not hold
 //!   panics: the instance dies, the request fails, and what the case saw is on its standard error.
