@@ -93,7 +93,7 @@ async fn report(subject: &str, task: &TaskUpdater) -> Result<(), HandlerError> {
     let mut artifact = task.artifact("report").description("A report, piece by piece");
     let [first @ .., last] = &sentences;
     for (written, sentence) in first.iter().enumerate() {
-        tokio::time::sleep(PACE).await;
+        agent_sdk::sleep(PACE).await;
         artifact.append(sentence.as_str()).await?;
         task.progress((written + 1) as f64 / sentences.len() as f64).await?;
     }

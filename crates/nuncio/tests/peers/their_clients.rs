@@ -1,6 +1,6 @@
 //! Their clients call our agent.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use agent_sdk::prelude::{Agent as OurAgent, Skill, TaskUpdater, Turn};
 
@@ -15,14 +15,7 @@ fn every_check_passes(sdk: Sdk, binding: &str) {
         _ => "16 passed, 0 failed",
     };
     // The demo agent has none; the next test's does.
-    checks(sdk, &agent.url, &["--binding", binding, "--skip", "extended_card"], passed);
-}
-
-fn checks(sdk: Sdk, url: &str, options: &[&str], passed: &str) {
-    let client = sdk.script("client").arg(url).args(options).stderr(Stdio::inherit()).output().unwrap();
-    let report = String::from_utf8_lossy(&client.stdout);
-    assert!(client.status.success(), "{report}");
-    assert_eq!(report.lines().last(), Some(passed), "{report}");
+    sdk.checks(&agent.url, &["--binding", binding, "--skip", "extended_card"], passed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +32,7 @@ async fn extended_cards_are_given() {
     let checked = tokio::task::spawn_blocking(move || {
         for sdk in [Sdk::Python, Sdk::Js] {
             for binding in ["jsonrpc", "rest", "grpc"] {
-                checks(sdk, &url, &["--binding", binding, "--only", "extended_card"], "1 passed, 0 failed");
+                sdk.checks(&url, &["--binding", binding, "--only", "extended_card"], "1 passed, 0 failed");
             }
         }
     });
@@ -63,7 +56,7 @@ fn a_follow_up_to_v03_is_streamed_through_the_proxy_as_1_0_has_it() {
             let proxy = Agent::start(command);
             for binding in ["jsonrpc", "rest", "grpc"] {
                 let options = ["--binding", binding, "--only", "input_required_stream"];
-                checks(Sdk::Python, &proxy.url, &options, "1 passed, 0 failed");
+                Sdk::Python.checks(&proxy.url, &options, "1 passed, 0 failed");
             }
         }
     }
