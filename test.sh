@@ -35,7 +35,7 @@ cargo clippy --all-targets --locked -- -D warnings
 step "lints of components and what runs them, built apart from the rest"
 cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
 component() { cargo clippy --locked --target wasm32-wasip2 "$@" -- -D warnings; }
-component -p nuncio-component-guest -p nuncio-peer-component
+component -p nuncio-component-guest -p nuncio-conformance-component -p nuncio-peer-component
 component -p nuncio-storage-component --features spin-sqlite,spin-key-value
 component -p nuncio-storage-component --features spin-key-value
 component -p nuncio-spin-agent --examples --features spin-sqlite

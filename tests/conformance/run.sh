@@ -1,20 +1,31 @@
 #!/usr/bin/env bash
 # Runs the official conformance suites against examples/conformance_agent, in each of its configurations.
-#   tests/conformance/run.sh FOLDER [tck] [acts] [itk] [tck03]
+#   tests/conformance/run.sh FOLDER [tck] [acts] [itk] [tck03] [tck-component] [tck03-component]
 # FOLDER is what setup.sh has filled; without names all of them run. The results are in target/conformance.
+# The suites of a component run against the same agent in tests/component_host.
 # AGENT_PORT (9999) and the port after it have to be free.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 suites=$(cd "${1:?the folder of the suites}" && pwd)
 shift
-[ $# -gt 0 ] || set -- tck acts itk tck03
+[ $# -gt 0 ] || set -- tck acts itk tck03 tck-component tck03-component
 cd "$here/../.."
 
-target=${CARGO_TARGET_DIR:-target}
-cargo build --locked -p nuncio-agent-sdk --example conformance_agent
-agent=$(cd "$target/debug/examples" && pwd)/conformance_agent
-mkdir -p "$target/conformance"
-out=$(cd "$target/conformance" && pwd)
+mkdir -p "${CARGO_TARGET_DIR:-target}/conformance"
+target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
+agent=$target/debug/examples/conformance_agent
+component=$target/wasm32-wasip2/component/conformance_component.wasm
+case " $* " in *" tck "* | *" acts "* | *" itk "* | *" tck03 "*)
+  cargo build --locked -p nuncio-agent-sdk --example conformance_agent
+  ;;
+esac
+case " $* " in *-component*)
+  # Apart from each other: the features of native builds and of components are not to be unified.
+  cargo build --locked --target wasm32-wasip2 --profile component -p nuncio-conformance-component
+  cargo build --locked -p nuncio-component-host
+  ;;
+esac
+out=$target/conformance
 http=${AGENT_PORT:-9999}
 url=http://127.0.0.1:$http
 export NO_PROXY='*' no_proxy='*'
@@ -34,10 +45,33 @@ with_agent() {
   local options=$1
   shift
   # shellcheck disable=SC2086 # several options are several words
-  "$agent" --httpPort "$http" --grpcPort $((http + 1)) $options 2>"$out/agent.log" &
+  judge "$agent" --httpPort "$http" --grpcPort $((http + 1)) $options -- "$@"
+}
+
+# The same with the agent as a component: with_component "NAME=VALUE ..." COMMAND... Its tasks are in the memory of
+# an instance, which therefore stays.
+with_component() {
+  local variables=()
+  for variable in $1; do variables+=(--env "$variable"); done
+  shift
+  judge "$target/debug/component_host" "$component" --listen "127.0.0.1:$http" --allow 'http://127.0.0.1:*' \
+    --idle-ms 600000 --requests-per-instance 1000000 --concurrent-requests 1000 "${variables[@]}" -- "$@"
+}
+
+# A server, and a suite against it: judge SERVER -- COMMAND...
+judge() {
+  local server=()
+  while [ "$1" != -- ]; do
+    server+=("$1")
+    shift
+  done
+  shift
+  "${server[@]}" 2>"$out/agent.log" &
   pid=$!
-  for _ in $(seq 50); do
+  # A component is compiled first.
+  for _ in $(seq 600); do
     "$suites/tck-1.0-dev/.venv/bin/python" -c "import urllib.request as r; r.urlopen('$url/health')" 2>/dev/null && break
+    kill -0 "$pid" 2>/dev/null || break
     sleep 0.1
   done
   # Whoever else has the port would be taken for it.
@@ -67,12 +101,13 @@ acts() { # pass
     "$suites/acts/tests/acts" --pass "$1"
 }
 
-tck03() { # category
-  printf '\n== TCK 0.3.x, %s\n' "$1"
+tck03() { # category, name of the run
+  local name=${2:-$1}
+  printf '\n== TCK 0.3.x, %s\n' "$name"
   (cd "$suites/tck-0.3.x" && PYTEST_ADDOPTS=-rfExXs TCK_STREAMING_TIMEOUT=5.0 .venv/bin/python run_tck.py --sut-url "$url" \
-    --category "$1" --transports jsonrpc) >"$out/tck03-$1.log" 2>&1
+    --category "$1" --transports jsonrpc) >"$out/tck03-$name.log" 2>&1
   local result=$?
-  grep -aE '^(FAILED |ERROR tests|SKIPPED|XFAIL|XPASS|[0-9]+ (passed|failed).* in )' "$out/tck03-$1.log"
+  grep -aE '^(FAILED |ERROR tests|SKIPPED|XFAIL|XPASS|[0-9]+ (passed|failed).* in )' "$out/tck03-$name.log"
   return $result
 }
 
@@ -100,6 +135,15 @@ for suite in "$@"; do
       # It takes the address of an interface for a URL, which that of gRPC is not.
       with_agent --no-grpc tck03 mandatory
       with_agent --no-grpc tck03 capabilities
+      ;;
+    tck-component)
+      with_component CONFORMANCE_STRICT_CARD=1 tck component-full
+      with_component "CONFORMANCE_STRICT_CARD=1 ITK_ACTS_REDUCED_CAPABILITIES=1" tck component-reduced
+      with_component "CONFORMANCE_STRICT_CARD=1 CONFORMANCE_REQUIRED_EXTENSION=1" tck component-extension -k extension
+      ;;
+    tck03-component)
+      with_component "" tck03 mandatory component-mandatory
+      with_component "" tck03 capabilities component-capabilities
       ;;
     *)
       echo "no suite $suite" >&2

@@ -3,9 +3,8 @@
 
 use std::time::Duration;
 
-use agent_sdk::{prelude::*, protocol::ProtocolVersion};
+use agent_sdk::{prelude::*, protocol::ProtocolVersion, sleep};
 use serde_json::json;
-use tokio::time::sleep;
 
 use crate::{client_parse, instruction};
 

@@ -7,6 +7,7 @@ use agent_sdk::{
     ports::BoxFuture,
     prelude::*,
     protocol::{SendMessageConfiguration, SendMessageRequest, StreamResponse, TaskPushNotificationConfig},
+    sleep,
 };
 use futures::StreamExt;
 use prost::Message as _;
@@ -103,7 +104,7 @@ pub(crate) async fn execute(instruction: Instruction, task: &TaskUpdater) -> Res
         task.working(text.as_str()).await?;
         for _ in 0..UPDATES {
             task.working(()).await?;
-            tokio::time::sleep(PAUSE).await;
+            sleep(PAUSE).await;
         }
     }
     task.reply(text).await
