@@ -321,6 +321,9 @@ async fn beat(engine: Weak<Shared>, present: Present, mut over: BoxFuture<'stati
                 }
             }
         };
+        if !shared.membership.is_current(present) {
+            return;
+        }
         match renewed {
             Some(Ok(true)) => (over, failed) = (next, false),
             Some(Err(error)) => {

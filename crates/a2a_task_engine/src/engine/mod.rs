@@ -20,7 +20,10 @@ mod watch;
 use std::{
     fmt,
     future::ready,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -125,6 +128,8 @@ pub(crate) struct Shared {
     /// Whether the engine sees to what it has to see to by itself, and whether it does just now.
     attending: AtomicBool,
     sweeping: AtomicBool,
+    /// For how many milliseconds the engine has seen to all this since it last swept.
+    since_sweep: AtomicU64,
     /// Whether what lost replicas had left has been seen to since the start.
     swept: AtomicBool,
     /// Whether a look has found something new since the last one.
@@ -164,6 +169,7 @@ impl Engine {
             live: Registry::new(),
             attending: AtomicBool::new(false),
             sweeping: AtomicBool::new(false),
+            since_sweep: AtomicU64::new(0),
             swept: AtomicBool::new(false),
             grown: AtomicBool::new(false),
             looking: AtomicBool::new(false),

@@ -218,10 +218,11 @@ impl Shared {
     /// Whether the engine has nothing to see to now, and neither has its host therefore.
     async fn rests(&self) -> bool {
         let is_busy = self.sweeping.load(Ordering::SeqCst) || !self.live.is_quiet() || !self.membership.is_sure();
-        if !self.options.rest || is_busy {
+        if !self.options.rest || self.options.bus.is_some() || is_busy {
             return false;
         }
-        // From here on whoever comes begins anew.
+        // From here on whoever comes begins anew, and does not know what others have left meanwhile.
+        self.swept.store(false, Ordering::SeqCst);
         self.attending.store(false, Ordering::SeqCst);
         if let Some(replica) = self.membership.rest()
             && let Err(error) = self.storage.leave(replica).await
@@ -235,7 +236,7 @@ impl Shared {
 
 /// Looks and sweeps, as long as the engine is there and has anything to see to.
 async fn tend(engine: Weak<Shared>) {
-    let (mut since_sweep, mut between) = (Duration::ZERO, Duration::ZERO);
+    let mut between = Duration::ZERO;
     loop {
         let Some(shared) = engine.upgrade() else { return };
         let (sweep_time, often) = (shared.options.lease_time / 3, shared.options.look_time);
@@ -248,7 +249,11 @@ async fn tend(engine: Weak<Shared>) {
             return;
         }
         let Some(shared) = engine.upgrade() else { return };
-        if shared.rests().await {
+        let passed = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let since_sweep = shared.since_sweep.fetch_add(passed, Ordering::SeqCst).saturating_add(passed);
+        let is_due = Duration::from_millis(since_sweep) >= sweep_time;
+        // What is due is done first, also where an engine never works for long.
+        if !is_due && shared.rests().await {
             return;
         }
         // One that takes long is not overtaken.
@@ -263,9 +268,8 @@ async fn tend(engine: Weak<Shared>) {
         if shared.membership.is_gone() {
             continue;
         }
-        since_sweep += pause;
-        if since_sweep >= sweep_time {
-            since_sweep = Duration::ZERO;
+        if is_due {
+            shared.since_sweep.store(0, Ordering::SeqCst);
             shared.host.spawner.spawn(Box::pin(shared.clone().sweep()));
         }
     }
