@@ -1,7 +1,12 @@
 //! An agent as a component of WebAssembly, for Spin and every other host of `wasi:http` 0.3.
 
-use std::fmt::Display;
+use std::{
+    error::Error,
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
+use a2a_app_ports::causes;
 use a2a_http_server::{Body, HttpServer, component, host};
 use http::{StatusCode, Uri};
 use protocol_transport_core::is_loopback_host;
@@ -41,8 +46,8 @@ pub const PUBLIC_URL: &str = "NUNCIO_PUBLIC_URL";
 ///
 /// The card names `public_url` of [`ServerOptions`](crate::ServerOptions), or else the variable
 /// `NUNCIO_PUBLIC_URL` of the component's environment, or on a loopback host the address of the first
-/// request. Anywhere else an agent that does not know its address answers nothing: what a caller calls
-/// it must not become what other callers are told.
+/// request. Then it answers on loopback hosts alone, since what a caller calls it must not become what
+/// callers elsewhere are told; and so it answers nobody elsewhere.
 #[macro_export]
 macro_rules! component {
     ($agent:path) => {
@@ -70,31 +75,50 @@ macro_rules! component {
 /// The agent of an instance, from its first request on.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Served(OnceCell<HttpServer>);
+pub struct Served {
+    ready: OnceCell<Ready>,
+    /// How many tries to make it have failed.
+    failed: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Ready {
+    server: HttpServer,
+    /// Whether nobody has said where it is reached but a caller.
+    is_guessed: bool,
+}
 
 impl Served {
     #[expect(clippy::new_without_default, reason = "there is one, which a macro makes")]
     pub const fn new() -> Self {
-        Self(OnceCell::const_new())
+        Self { ready: OnceCell::const_new(), failed: AtomicU64::new(0) }
     }
 
     /// Answers a request. An agent that cannot be served is tried again with the next one.
-    pub async fn respond<E: Display>(
+    pub async fn respond<E: Into<Box<dyn Error>>>(
         &'static self,
         request: Request,
         agent: impl AsyncFnOnce() -> Result<Agent, E>,
     ) -> Result<Response, ErrorCode> {
-        let server = self.0.get_or_try_init(async || {
+        let failed = self.failed.load(Ordering::SeqCst);
+        let ready = self.ready.get_or_try_init(async || {
+            if self.failed.load(Ordering::SeqCst) != failed {
+                // It has been tried while this request waited.
+                return Err(());
+            }
             crate::log_to_stderr();
-            let agent = agent().await.map_err(|error| error.to_string())?;
-            served(agent, &request).await.map_err(|error| error.to_string())
+            Ready::of(agent, &request).await.map_err(|error| {
+                tracing::error!("the agent cannot be served: {}", Chain(&*error));
+                self.failed.fetch_add(1, Ordering::SeqCst);
+            })
         });
-        match server.await {
-            Ok(server) => component::respond(server, request).await,
-            Err(error) => {
-                tracing::error!("the agent cannot be served: {error}");
+        match ready.await {
+            Ok(ready) if ready.is_guessed && loopback(&request).is_none() => {
+                tracing::error!("a request is refused: {}", ServeError::NoAddress);
                 http_into_wasi_response(unserved())
             }
+            Ok(ready) => component::respond(&ready.server, request).await,
+            Err(()) => http_into_wasi_response(unserved()),
         }
     }
 }
@@ -107,32 +131,50 @@ fn unserved() -> http::Response<Body> {
     response
 }
 
-async fn served(agent: Agent, request: &Request) -> Result<HttpServer, ServeError> {
-    #[cfg(all(feature = "spin-key-value", not(feature = "spin-sqlite")))]
-    use crate::SpinKeyValueStorage as SpinStorage;
-    #[cfg(feature = "spin-sqlite")]
-    use crate::SpinSqliteStorage as SpinStorage;
+impl Ready {
+    async fn of<E: Into<Box<dyn Error>>>(
+        agent: impl AsyncFnOnce() -> Result<Agent, E>,
+        request: &Request,
+    ) -> Result<Self, Box<dyn Error>> {
+        #[cfg(all(feature = "spin-key-value", not(feature = "spin-sqlite")))]
+        use crate::SpinKeyValueStorage as SpinStorage;
+        #[cfg(feature = "spin-sqlite")]
+        use crate::SpinSqliteStorage as SpinStorage;
 
-    #[cfg(any(feature = "spin-sqlite", feature = "spin-key-value"))]
-    let agent = match agent.storage {
-        Some(_) => agent,
-        None => agent.storage(SpinStorage::open("default").await?),
-    };
-    let mut options = agent.server_options();
-    let names_none = agent.card.supported_interfaces.is_empty() && options.public_url.is_none();
-    if names_none {
-        let url = std::env::var(PUBLIC_URL).ok().filter(|url| !url.is_empty());
-        options.public_url = Some(url.or_else(|| loopback(request)).ok_or(ServeError::NoAddress)?);
+        let agent = agent().await.map_err(Into::into)?;
+        #[cfg(any(feature = "spin-sqlite", feature = "spin-key-value"))]
+        let agent = match agent.storage {
+            Some(_) => agent,
+            None => agent.storage(SpinStorage::open("default").await.map_err(ServeError::Storage)?),
+        };
+        let mut options = agent.server_options();
+        let said = || std::env::var(PUBLIC_URL).ok().filter(|url| !url.is_empty());
+        options.public_url = options.public_url.or_else(said);
+        let is_guessed = options.public_url.is_none() && agent.card.supported_interfaces.is_empty();
+        if is_guessed {
+            options.public_url = Some(loopback(request).ok_or(ServeError::NoAddress)?);
+        }
+        let host = host();
+        let Assembly { service, card, .. } = Assembly::of(agent, host.clone())?;
+        let server = HttpServer::new(service, card, &host, options).map_err(ServeError::Options)?;
+        Ok(Self { server, is_guessed })
     }
-    let host = host();
-    let Assembly { service, card, .. } = Assembly::of(agent, host.clone())?;
-    HttpServer::new(service, card, &host, options).map_err(ServeError::Options)
 }
 
 /// The address that was called, if it is one of this machine.
 fn loopback(request: &Request) -> Option<String> {
-    let authority = request.get_authority()?;
+    let authority = request.get_authority().filter(|authority| !authority.contains('@'))?;
     let url = format!("http://{authority}");
     let called: Uri = url.parse().ok()?;
     is_loopback_host(called.host()?).then_some(url)
+}
+
+/// An error and its causes.
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        causes(self.0, f)
+    }
 }
