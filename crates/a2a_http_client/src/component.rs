@@ -88,6 +88,17 @@ fn translate(code: &ErrorCode, to: &str) -> TransportError {
         ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             TransportError::timeout(format!("{to} did not answer in time"))
         }
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::ConfigurationError => TransportError::connect(format!(
+            "the host of this component does not send the request to {to}: {}",
+            name(code)
+        )),
         _ => TransportError::broken(format!("the connection to {to} broke off: {}", name(code))),
     }
 }

@@ -56,6 +56,11 @@ const V6: &[(Ipv6Addr, u32, &str)] = &[
 /// All that is public of IPv6.
 const GLOBAL_UNICAST: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
+/// The last parts of names that are not of the public internet (RFC 6761, 6762; and `internal`, which ICANN
+/// keeps for private use).
+const LOCAL_NAMES: &[&str] =
+    &["corp", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test"];
+
 /// What kind of address it is, in a word, if it is not one of the public internet.
 pub fn special_use(address: IpAddr) -> Option<&'static str> {
     match address {
@@ -135,6 +140,23 @@ impl Guard {
             None => return Err(Forbidden::new("it has no host")),
         }
         Ok(url)
+    }
+
+    /// Checks a name where nobody can know what it leads to: that it is not one of a machine or a network
+    /// by itself. A public name that leads into one is not told apart.
+    ///
+    /// # Errors
+    /// When it is such a name.
+    pub fn unknown_name(self, name: &str) -> Result<(), Forbidden> {
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let last = name.rsplit('.').next().unwrap_or_default();
+        let is_local = !name.contains('.') || LOCAL_NAMES.contains(&last) || name.ends_with(".home.arpa");
+        if is_local && !self.allow_special {
+            return Err(Forbidden::new(format!(
+                "{name} is the name of a machine in some network, only public ones are called"
+            )));
+        }
+        Ok(())
     }
 
     /// Checks an address.

@@ -35,8 +35,8 @@ pub(crate) type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec
 /// Calls webhooks over HTTP: within ten seconds, without redirects and proxies, and only at
 /// addresses that the guard allows; of each host eight at once and in total 128, the others wait for
 /// their turn before their ten seconds begin. In a component it is its host who looks names up and
-/// connects: what the guard checks there is the URL, and where names may lead, `allowed_outbound_hosts`
-/// of the application says. With a key, each call carries a signature that lasts five
+/// connects: what the guard checks there is the URL, a name by what it says; where public names lead, only
+/// the host knows. With a key, each call carries a signature that lasts five
 /// minutes: a JWT in `Authorization`, or in [`SIGNATURE_HEADER`] where the configuration has
 /// credentials of its own for that header.
 pub struct Webhooks {
@@ -105,6 +105,14 @@ impl Webhooks {
         Ok(built)
     }
 
+    /// Where names are not looked up here, the name itself has to do.
+    fn check_name(&self, url: &Url) -> Result<(), Forbidden> {
+        match (url.host(), &self.lookup) {
+            (Some(url::Host::Domain(name)), None) => self.guard.unknown_name(name),
+            _ => Ok(()),
+        }
+    }
+
     async fn call(&self, called: &Url, request: PushRequest) -> PushOutcome {
         let request = match self.request(called, request) {
             Ok(request) => request,
@@ -148,6 +156,7 @@ impl PushTransport for Webhooks {
     fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let url = self.guard.url(url).map_err(refused)?;
+            self.check_name(&url).map_err(refused)?;
             let (Some(url::Host::Domain(name)), Some(lookup)) = (url.host(), &self.lookup) else { return Ok(()) };
             let lookup = within(&*self.host.clock, CHECK, lookup(name.to_owned())).await;
             let addresses: Vec<IpAddr> = lookup.and_then(Result::ok).unwrap_or_default();
@@ -161,7 +170,8 @@ impl PushTransport for Webhooks {
 
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
         Box::pin(async move {
-            let called = match self.guard.url(&request.url) {
+            let called = self.guard.url(&request.url).and_then(|url| self.check_name(&url).map(|()| url));
+            let called = match called {
                 Ok(called) => called,
                 Err(forbidden) => return PushOutcome::Refused { reason: forbidden.to_string() },
             };
@@ -269,6 +279,40 @@ mod tests {
                 other => panic!("{address}: {other:?}"),
             }
         }
+    }
+
+    /// Counts what it is asked to send, and answers nothing.
+    #[derive(Default)]
+    struct Sent(AtomicUsize);
+
+    impl HttpTransport for Sent {
+        fn send(
+            &self,
+            _: http::Request<Bytes>,
+        ) -> BoxFuture<'static, Result<http::Response<crate::Body>, TransportError>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Err(TransportError::connect("nobody is there")) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_local_name_is_not_called_where_names_are_not_looked_up() {
+        let sent = Arc::new(Sent::default());
+        let webhooks = Webhooks::over(sent.clone(), Guard::default(), None);
+        for name in
+            ["localhost", "db", "a.localhost.", "metadata.google.INTERNAL", "x.svc.cluster.local", "r.home.arpa"]
+        {
+            let url = format!("http://{name}:8080/");
+            assert_eq!(webhooks.check(&url).await.unwrap_err().field_violations()[0].field, "url", "{url}");
+            assert!(matches!(webhooks.deliver(to(&url)).await, PushOutcome::Refused { .. }), "{url}");
+        }
+        assert_eq!(sent.0.load(Ordering::Relaxed), 0);
+        let any = Webhooks::over(sent.clone(), Guard::default().allow_local_networks(true), None);
+        for (webhooks, url) in [(&webhooks, "https://hook.example/"), (&any, "http://localhost/")] {
+            webhooks.check(url).await.unwrap();
+            assert!(matches!(webhooks.deliver(to(url)).await, PushOutcome::Retry { .. }), "{url}");
+        }
+        assert_eq!(sent.0.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
