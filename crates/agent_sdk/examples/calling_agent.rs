@@ -9,14 +9,15 @@ use agent_sdk::{prelude::*, protocol::StreamResponse};
 use futures::StreamExt;
 
 struct Editor {
-    writer: Client,
+    /// Where the storyteller is.
+    writer: String,
 }
 
 impl MessageHandler for Editor {
     async fn handle(&self, turn: Turn, task: TaskUpdater) -> Result<(), HandlerError> {
         task.working("asking the storyteller").await?;
-        let theirs = self.writer.start(turn.text()).await?;
-        let theirs = match theirs {
+        let writer = Client::builder().connect(&self.writer).await?;
+        let theirs = match writer.start(turn.text()).await? {
             Sent::Message(message) => return task.reply(message.text()).await,
             Sent::Task(theirs) => theirs.cancel_on_drop(),
         };
@@ -31,18 +32,18 @@ impl MessageHandler for Editor {
     }
 }
 
-async fn agent() -> Result<Agent, ClientError> {
+async fn agent() -> Result<Agent, ServeError> {
     let writer = std::env::var("STORYTELLER").unwrap_or_else(|_| "localhost:3001".to_owned());
-    let editor = Editor { writer: Client::builder().connect(&writer).await? };
+    let editor = Editor { writer };
     Ok(Agent::new("Editor", "Has a story told, and edits it")
         .skill(Skill::new("edit", "Edit a story").tag("stories").example("tides"), editor))
 }
 
 #[cfg(not(target_family = "wasm"))]
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), ServeError> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:3003".to_owned());
-    Ok(agent().await?.serve(address).await?)
+    agent().await?.serve(address).await
 }
 
 #[cfg(target_family = "wasm")]
