@@ -6,11 +6,12 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentOperations, BoxFuture, Spawner};
-use a2a_protocol_core::{AgentCard, SubscribeToTaskRequest, TaskState};
+use a2a_protocol_core::{SubscribeToTaskRequest, TaskPushNotificationConfig, TaskState};
 use a2a_task_engine::{Engine, EngineOptions, Skill};
 use futures::StreamExt;
 use support::{
-    AGENT, Gate, TestStorage, collect, get, host_of, immediately, plain, request, skill, state, task, within,
+    Gate, TestStorage, Webhooks, collect, get, host_of, immediately, plain, pushing_engine_on, request, skill, state,
+    task, within,
 };
 use tokio::{sync::watch, time::sleep};
 
@@ -36,15 +37,21 @@ struct Resting {
 
 impl Resting {
     fn new(skill: Skill) -> Self {
+        Self::with(1, Arc::default(), &Webhooks::new(), skill, EngineOptions::default())
+    }
+
+    /// The so-manieth on a storage.
+    fn with(
+        number: u64,
+        storage: Arc<TestStorage>,
+        webhooks: &Webhooks,
+        skill: Skill,
+        mut options: EngineOptions,
+    ) -> Self {
         let (count, running) = watch::channel(0);
-        let storage = Arc::new(TestStorage::default());
-        let mut card = AgentCard::default();
-        card.name = AGENT.to_owned();
-        card.capabilities.streaming = Some(true);
-        let mut options = EngineOptions::default();
         options.rest = true;
-        let host = host_of(1, Arc::new(Counting(count)));
-        let engine = Engine::new(Arc::new(card), [skill], storage.clone(), None, host, options);
+        let host = host_of(number, Arc::new(Counting(count)));
+        let engine = pushing_engine_on(host, storage.clone(), webhooks, skill, options);
         Self { engine, storage, running }
     }
 
@@ -102,4 +109,26 @@ async fn an_engine_does_not_rest_while_somebody_watches() {
     within("the end", watched).await.unwrap();
     resting.rests().await;
     assert_eq!(get(&resting.engine, &asked.id).await.status.state, TaskState::Canceled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn webhooks_that_were_configured_elsewhere_are_told_before_an_engine_rests() {
+    const HOOK: &str = "https://hook.example/a";
+    let (gate, storage, webhooks) = (Gate::new(), Arc::<TestStorage>::default(), Webhooks::new());
+    let of = |number| Resting::with(number, storage.clone(), &webhooks, gated(&gate), EngineOptions::default());
+    let mut runs = of(1);
+    let begun = task(runs.engine.send_message(plain(), immediately(request("m", "go"))).await);
+    gate.reached().await;
+    let elsewhere = of(2);
+    let mut config = TaskPushNotificationConfig::default();
+    config.task_id = Some(begun.id.to_string());
+    config.url = HOOK.to_owned();
+    elsewhere.engine.create_task_push_notification_config(plain(), config).await.unwrap();
+    within("rest", elsewhere.running.clone().wait_for(|running| *running == 0)).await.unwrap();
+    assert_eq!(webhooks.taken(HOOK), Vec::<String>::new());
+
+    gate.open();
+
+    runs.rests().await;
+    assert_eq!(webhooks.taken(HOOK), ["completed"]);
 }

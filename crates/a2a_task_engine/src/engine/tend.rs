@@ -215,10 +215,21 @@ impl Drop for Reset<'_> {
 }
 
 impl Shared {
+    fn is_busy(&self) -> bool {
+        self.sweeping.load(Ordering::SeqCst) || !self.live.is_quiet() || !self.membership.is_sure()
+    }
+
     /// Whether the engine has nothing to see to now, and neither has its host therefore.
-    async fn rests(&self) -> bool {
-        let is_busy = self.sweeping.load(Ordering::SeqCst) || !self.live.is_quiet() || !self.membership.is_sure();
-        if !self.options.rest || self.options.bus.is_some() || is_busy {
+    async fn rests(self: &Arc<Self>) -> bool {
+        if !self.options.rest || self.options.bus.is_some() || self.is_busy() {
+            return false;
+        }
+        // Of webhooks that were configured elsewhere nobody has said anything here, and whoever has configured them may
+        // be gone.
+        if let Err(error) = self.resume_pushes().await {
+            tracing::warn!(error = %Chain(&error), "cannot see which webhooks are to be told");
+        }
+        if self.is_busy() {
             return false;
         }
         // From here on whoever comes begins anew, and does not know what others have left meanwhile.
