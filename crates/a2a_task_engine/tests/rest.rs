@@ -6,7 +6,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use a2a_app_ports::{AgentOperations, BoxFuture, Spawner};
-use a2a_protocol_core::{SubscribeToTaskRequest, TaskPushNotificationConfig, TaskState};
+use a2a_protocol_core::{ErrorKind, SubscribeToTaskRequest, TaskPushNotificationConfig, TaskState};
 use a2a_task_engine::{Engine, EngineOptions, Skill};
 use futures::StreamExt;
 use support::{
@@ -131,4 +131,20 @@ async fn webhooks_that_were_configured_elsewhere_are_told_before_an_engine_rests
 
     runs.rests().await;
     assert_eq!(webhooks.taken(HOOK), ["completed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_over_has_ended_for_whoever_asks_though_nobody_looks() {
+    let mut options = EngineOptions::default();
+    options.pause_limit = Some(Duration::from_secs(60));
+    let asks = skill(|_, task| async move { task.input_required("which?").await });
+    let mut resting = Resting::with(1, Arc::default(), &Webhooks::new(), asks, options);
+    let asked = task(resting.engine.send_message(plain(), request("m", "go")).await);
+    resting.rests().await;
+    assert_eq!(state(&resting.engine, &asked.id).await, TaskState::InputRequired);
+    sleep(Duration::from_secs(120)).await;
+    assert!(!resting.is_at_work());
+    assert_eq!(state(&resting.engine, &asked.id).await, TaskState::Failed);
+    let late = resting.engine.send_message(plain(), support::follow_up(&asked.id, "late", "blue")).await;
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::UnsupportedOperation);
 }

@@ -299,17 +299,27 @@ impl Shared {
         snapshot.map(|snapshot| (id, snapshot)).ok_or_else(|| Error::task_not_found(name))
     }
 
-    /// The task of this name; one that a lost replica ran is taken over first.
+    /// The task of this name; one that a lost replica ran is taken over first, and one that has waited for its caller
+    /// for too long is failed.
     async fn find_settled(self: &Arc<Self>, scope: &Scope, name: &str) -> Result<(TaskId, Snapshot), Error> {
         let (id, snapshot) = self.find(scope, name).await?;
-        if snapshot.holder != Holder::Lost {
+        let (is_lost, is_over) = (snapshot.holder == Holder::Lost, self.is_pause_over(&snapshot.task.status));
+        if !is_lost && !is_over {
             return Ok((id, snapshot));
         }
         // Whoever asks may go away meanwhile.
         let (engine, of) = (self.clone(), scope.clone());
-        let steps = async move { engine.take_over(&of, id).await };
+        let steps = async move {
+            if is_lost {
+                engine.take_over(&of, id).await?;
+            }
+            if is_over {
+                engine.end_pause(&of, id).await?;
+            }
+            Ok::<_, StorageError>(())
+        };
         if let Err(error) = Whole::new(self.clone(), Box::pin(steps)).await {
-            tracing::warn!(task = %id, error = %run::Chain(&error), "cannot take a task over");
+            tracing::warn!(task = %id, error = %run::Chain(&error), "cannot settle a task");
             return Ok((id, snapshot));
         }
         self.find(scope, name).await

@@ -1,9 +1,9 @@
 //! Tasks that wait for their callers: for how long they may.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use a2a_app_ports::{Scope, StorageError, TaskId};
-use a2a_protocol_core::{TaskState, Timestamp};
+use a2a_protocol_core::{TaskState, TaskStatus};
 
 use super::{Shared, membership::Acquired, run::Chain};
 
@@ -19,7 +19,7 @@ impl Shared {
             let paused = self.storage.paused(&self.agent, before, PAUSES).await?;
             let mut ended = 0;
             for (scope, id) in &paused {
-                match self.end_pause(scope, *id, before, limit).await {
+                match self.end_pause(scope, *id).await {
                     Ok(has_ended) => ended += usize::from(has_ended),
                     // One task that cannot be read is not to keep the others waiting.
                     Err(error) => tracing::warn!(task = %id, error = %Chain(&error), "cannot end a pause"),
@@ -32,21 +32,20 @@ impl Shared {
         }
     }
 
-    /// Fails a task as it was when it paused. Whoever has said something since was in time: the task
-    /// goes on.
-    async fn end_pause(
-        self: &Arc<Self>,
-        scope: &Scope,
-        id: TaskId,
-        before: Timestamp,
-        limit: Duration,
-    ) -> Result<bool, StorageError> {
+    /// Whether a task has waited for its caller for too long.
+    pub(super) fn is_pause_over(&self, status: &TaskStatus) -> bool {
+        let since = status.timestamp.filter(|_| status.state.is_interrupted());
+        since.zip(self.options.pause_limit).is_some_and(|(since, limit)| since < self.host.clock.now().minus(limit))
+    }
+
+    /// Fails a task that has waited for too long, as it was when it paused. Whoever has said something since was in
+    /// time: the task goes on.
+    pub(super) async fn end_pause(self: &Arc<Self>, scope: &Scope, id: TaskId) -> Result<bool, StorageError> {
         let live = self.live.enter(id);
         let Some(snapshot) = self.storage.snapshot(scope, id).await? else { return Ok(false) };
         self.observe(&live, scope, &snapshot);
-        let status = &snapshot.task.status;
-        let is_due = status.state.is_interrupted() && status.timestamp.is_some_and(|since| since < before);
-        if !is_due || !live.start() {
+        let Some(limit) = self.options.pause_limit else { return Ok(false) };
+        if !self.is_pause_over(&snapshot.task.status) || !live.start() {
             return Ok(false);
         }
         let acquired = self.acquire(&live, scope).await.inspect_err(|_| live.quit())?;
