@@ -3,33 +3,18 @@
 use std::sync::Arc;
 
 use agent_sdk::{
-    Tokens,
-    ports::{Presented, Principal},
     prelude::*,
     protocol::{
         Call, CancelTaskRequest, Error, ErrorKind, GetTaskRequest, ListTasksRequest, Message, Method,
-        SecurityRequirement, SendMessageRequest, SendMessageResponse, SubscribeToTaskRequest,
+        SendMessageRequest, SendMessageResponse, SubscribeToTaskRequest,
     },
 };
 
-use crate::bindings::{Binding, Reach, World, all, refusal};
-
-fn tokens() -> Tokens {
-    Tokens::new()
-        .bearer("alice-1", Principal::new("alice").scope("read"))
-        .bearer("alice-admin", Principal::new("alice").scope("read").scope("admin"))
-        .bearer("bob-1", Principal::new("bob").scope("read"))
-        .api_key("alice-key", "alice")
-        .api_key("app-key", Principal::program("app"))
-}
-
-async fn guarded(binding: Binding) -> World {
-    World::with(binding, |agent| agent.authenticate(tokens())).await
-}
-
-fn requirement(schemes: serde_json::Value) -> SecurityRequirement {
-    serde_json::from_value(serde_json::json!({ "schemes": schemes })).unwrap()
-}
+use crate::{
+    agent::kinds,
+    bindings::Binding,
+    world::{Reach, World, all, refusal},
+};
 
 /// A request of each operation, for a task.
 pub(crate) fn calls(task: &str) -> Vec<Call> {
@@ -48,7 +33,7 @@ async fn start(service: &Arc<dyn AgentService>, message: Message) -> Result<Arc<
 }
 
 async fn every_operation_asks_for_credentials(binding: Binding) {
-    let world = guarded(binding).await;
+    let world = World::of(binding, kinds::GUARDED).await;
     let (nobody, wrong) = (world.service.clone(), world.by("alice-2"));
     for (service, reason) in [(nobody, None), (wrong, Some("error=\"invalid_token\""))] {
         for call in calls("0190b7a0-0000-4000-8000-000000000001") {
@@ -70,7 +55,7 @@ async fn every_operation_asks_for_credentials(binding: Binding) {
 }
 
 async fn what_belongs_to_another_caller_is_not_found(binding: Binding) {
-    let world = guarded(binding).await;
+    let world = World::of(binding, kinds::GUARDED).await;
     let (alice, bob) = (world.by("alice-1"), world.by("bob-1"));
     let task = start(&alice, world.message("ask")).await.unwrap();
     let context = CallContext::new;
@@ -96,7 +81,7 @@ async fn what_belongs_to_another_caller_is_not_found(binding: Binding) {
 }
 
 async fn a_caller_is_the_same_by_whichever_credential(binding: Binding) {
-    let world = guarded(binding).await;
+    let world = World::of(binding, kinds::GUARDED).await;
     let task = start(&world.by("alice-1"), world.message("ask")).await.unwrap();
     let by_key = world.reach(Reach { api_key: Some("alice-key"), ..Reach::default() });
     let request = GetTaskRequest::new(&*task.id);
@@ -105,12 +90,7 @@ async fn a_caller_is_the_same_by_whichever_credential(binding: Binding) {
 }
 
 async fn scopes_that_are_missing_are_named(binding: Binding) {
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).card(|card| {
-            card.security_requirements = vec![requirement(serde_json::json!({"bearer": {"list": ["read", "admin"]}}))];
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_BY_SCOPES).await;
     let error = start(&world.by("bob-1"), world.message("complete")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(error.message().contains("lack the scopes admin"), "{error}");
@@ -122,12 +102,7 @@ async fn scopes_that_are_missing_are_named(binding: Binding) {
 }
 
 async fn schemes_that_belong_together_are_all_needed(binding: Binding) {
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).card(|card| {
-            card.security_requirements = vec![requirement(serde_json::json!({"bearer": {}, "apiKey": {}}))]
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_BY_TWO_SCHEMES).await;
     let only_key = Reach { api_key: Some("app-key"), ..Reach::default() };
     for incomplete in [Reach::bearer("alice-1"), only_key] {
         let refused = refusal(start(&world.reach(incomplete), world.message("ask")).await);
@@ -148,18 +123,7 @@ async fn schemes_that_belong_together_are_all_needed(binding: Binding) {
 }
 
 async fn a_skill_may_ask_for_more_than_the_agent(binding: Binding) {
-    let guarded = Skill::new("vault", "Vault")
-        .tag("test")
-        .security_requirement(requirement(serde_json::json!({"bearer": {"list": ["admin"]}})));
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).skill(guarded, |turn: Turn, task: TaskUpdater| async move {
-            match turn.is_follow_up() {
-                true => task.complete().await,
-                false => task.input_required("more?").await,
-            }
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_WITH_VAULT).await;
     let (plain, admin) = (world.by("alice-1"), world.by("alice-admin"));
     let refused = refusal(start(&plain, world.to_skill("vault", "open")).await);
     assert_eq!(refused.0, ErrorKind::PermissionDenied);
@@ -178,16 +142,7 @@ async fn a_skill_may_ask_for_more_than_the_agent(binding: Binding) {
 }
 
 async fn a_skill_may_ask_for_less_than_the_agent(binding: Binding) {
-    let open = Skill::new("open", "Open").tag("test").security_requirement(SecurityRequirement::default());
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).skill(open, |turn: Turn, task: TaskUpdater| async move {
-            match turn.is_follow_up() {
-                true => task.complete().await,
-                false => task.input_required("more?").await,
-            }
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_WITH_OPEN_SKILL).await;
     let nobody = &world.service;
     let task = start(nobody, world.to_skill("open", "hello")).await.unwrap();
     for skill in ["act", "nowhere"] {
@@ -202,12 +157,7 @@ async fn a_skill_may_ask_for_less_than_the_agent(binding: Binding) {
 }
 
 async fn credentials_may_be_optional(binding: Binding) {
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).card(|card| {
-            card.security_requirements = vec![SecurityRequirement::default(), SecurityRequirement::scheme("bearer")];
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_OR_NOT).await;
     let (nobody, alice) = (world.service.clone(), world.by("alice-1"));
     let of_nobody = start(&nobody, world.message("ask")).await.unwrap();
     let of_alice = start(&alice, world.message("ask")).await.unwrap();
@@ -220,17 +170,7 @@ async fn credentials_may_be_optional(binding: Binding) {
 }
 
 async fn handlers_hear_who_calls_and_see_no_credential(binding: Binding) {
-    let who = Skill::new("who", "Who").tag("test").answers(Answers::Message);
-    let world = World::with(binding, |agent| {
-        agent.authenticate(tokens()).skill(who, |turn: Turn, task: TaskUpdater| async move {
-            let context = &turn.context;
-            let scopes: Vec<&str> = context.scopes.iter().map(String::as_str).collect();
-            let told = format!("{:?} {} {}", context.principal, scopes.join(","), context.presented.is_none());
-            assert!(!format!("{context:?}").contains("alice-admin"), "{context:?}");
-            task.reply(told).await
-        })
-    })
-    .await;
+    let world = World::of(binding, kinds::GUARDED_WITH_WHO).await;
     let request = SendMessageRequest::new(world.to_skill("who", "am I"));
     let mut context = CallContext::new();
     context.principal = Some("root".into());
@@ -252,63 +192,3 @@ crate::over_all_bindings!(
     credentials_may_be_optional,
     handlers_hear_who_calls_and_see_no_credential,
 );
-
-#[tokio::test]
-async fn two_api_keys_that_belong_together_are_two_keys_each_in_its_place() {
-    let tokens = Tokens::new()
-        .api_key("any-1", "alice")
-        .api_key("any-2", "alice")
-        .api_key_for("app", "app-1", "alice")
-        .api_key_for("user", "user-1", "alice");
-    let world = World::with(Binding::InProcess, |agent| {
-        agent.authenticate(tokens).card(|card| {
-            let scheme = |name: &str| serde_json::json!({"apiKeySecurityScheme": {"location": "header", "name": name}});
-            let schemes = serde_json::json!({"app": scheme("X-App"), "user": scheme("X-User")});
-            card.security_schemes = serde_json::from_value(schemes).unwrap();
-            card.security_requirements = vec![requirement(serde_json::json!({"app": {}, "user": {}}))];
-        })
-    })
-    .await;
-    for (app, user, refused) in [
-        ("app-1", "user-1", None),
-        ("any-1", "any-2", None),
-        ("any-1", "user-1", None),
-        ("any-1", "any-1", Some("app and user are presented the same API key")),
-        ("app-1", "app-1", Some("the credential for user is not valid")),
-        ("user-1", "app-1", Some("the credential for app, user is not valid")),
-    ] {
-        let mut presented = Presented::default();
-        presented.headers.insert("x-app", app.parse().unwrap());
-        presented.headers.insert("x-user", user.parse().unwrap());
-        let mut context = CallContext::new();
-        context.presented = Some(Arc::new(presented));
-        let request = SendMessageRequest::new(world.message("complete"));
-        let outcome = world.service.send_message(context, request).await;
-        assert_eq!(outcome.err().map(|error| error.message().to_owned()).as_deref(), refused, "{app} {user}");
-    }
-    world.end().await;
-}
-
-#[tokio::test]
-async fn a_card_that_nobody_enforces_or_nobody_can_meet_is_not_served() {
-    let agent = || {
-        Agent::new("Echo", "Says back").skill(Skill::new("echo", "Echo"), |turn: Turn, task: TaskUpdater| async move {
-            task.reply(turn.text()).await
-        })
-    };
-    let with_mtls = |agent: Agent| {
-        agent.card(|card| {
-            card.security_schemes =
-                serde_json::from_value(serde_json::json!({"cert": {"mtlsSecurityScheme": {}}})).unwrap();
-            card.security_requirements = vec![SecurityRequirement::scheme("cert")];
-        })
-    };
-    for (agent, says) in [
-        (with_mtls(agent()), "securityRequirements: nobody verifies credentials"),
-        (with_mtls(agent().authenticate(tokens())), "securityRequirements: none of them can be met: mutual TLS"),
-        (agent().authenticate(Tokens::new()), "securityRequirements: the agent authenticates its callers, so"),
-    ] {
-        let error = agent.bind("127.0.0.1:0").await.unwrap_err().to_string();
-        assert!(error.contains(says), "{error}");
-    }
-}

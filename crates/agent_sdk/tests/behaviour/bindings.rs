@@ -1,28 +1,13 @@
 //! The ways to reach the agent: each scenario is written once and runs over all of them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::Arc;
 
 use a2a_task_storage::SqliteStorage;
-use agent_sdk::{
-    client::Client,
-    client_builder,
-    ports::{AgentService, BoxFuture, CallContext, EventStream, Presented, Reply},
-    prelude::*,
-    protocol::{
-        AgentCard, Call, Error, ErrorKind, SendMessageRequest, SendMessageResponse, StreamEvent, StreamResponse,
-    },
-};
-use futures::StreamExt;
+use agent_sdk::{ports::AgentService, prelude::*, protocol::AgentCard};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::{
-    agent::{Gates, agent},
-    replicas::Replicas,
-};
+use crate::{agent::Kind, gates::Gates, replicas::Replicas, world::World};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Binding {
@@ -42,7 +27,8 @@ pub(crate) enum Binding {
 }
 
 impl Binding {
-    fn name(self) -> &'static str {
+    /// As cards name it.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::HttpJson | Self::HttpJsonV03 => "HTTP+JSON",
             Self::Grpc | Self::GrpcV03 => "GRPC",
@@ -50,7 +36,8 @@ impl Binding {
         }
     }
 
-    fn version(self) -> &'static str {
+    /// The version of the protocol that is spoken.
+    pub(crate) fn version(self) -> &'static str {
         if self.is_v03() { "0.3" } else { "1.0" }
     }
 
@@ -98,261 +85,72 @@ impl Binding {
         self.is_v03()
     }
 
+    /// Whether the agent is made in this process, of what a test may hold on to.
+    pub(crate) fn is_in_this_process(self) -> bool {
+        true
+    }
+
+    /// Whether what panics fails one call only.
+    pub(crate) fn survives_panics(self) -> bool {
+        true
+    }
+
     /// Whether events have sequence ids. gRPC has no place for them.
     pub(crate) fn has_ids(self) -> bool {
         !matches!(self, Self::Grpc | Self::GrpcV03)
     }
 }
 
-/// An agent of its own for one scenario, and the way to it.
-pub(crate) struct World {
-    pub(crate) binding: Binding,
-    pub(crate) gates: Gates,
-    pub(crate) service: Arc<dyn AgentService>,
-    server: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
-    client: Option<Client>,
-    ids: AtomicU32,
+/// What answers, as long as it does.
+#[derive(Default)]
+pub(crate) struct Server {
+    listening: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     /// Where the file is.
-    _directory: Option<TempDir>,
+    directory: Option<TempDir>,
 }
 
-/// How a caller reaches the agent: through which tenant's interface, with what credentials.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Reach<'a> {
-    pub(crate) tenant: Option<&'a str>,
-    pub(crate) bearer: Option<&'a str>,
-    /// Goes into the header `X-API-Key`.
-    pub(crate) api_key: Option<&'a str>,
-    pub(crate) extension: Option<&'a str>,
-}
-
-impl<'a> Reach<'a> {
-    pub(crate) fn bearer(token: &'a str) -> Self {
-        Self { bearer: Some(token), ..Self::default() }
-    }
-}
-
-/// Calls in process as an adapter does: with the tenant of the interface, with what is presented.
-struct InProcess {
-    service: Arc<dyn AgentService>,
-    tenant: Option<String>,
-    presented: Arc<Presented>,
-    extension: Option<String>,
-}
-
-impl AgentService for InProcess {
-    fn handle(&self, mut context: CallContext, mut call: Call) -> BoxFuture<'_, Result<Reply, Error>> {
-        call.set_tenant(self.tenant.clone());
-        context.presented = Some(self.presented.clone());
-        context.extensions.extend(self.extension.clone());
-        self.service.handle(context, call)
-    }
-}
-
-pub(crate) fn in_process(agent: Agent) -> Arc<dyn AgentService> {
-    agent.in_process(agent_sdk::host()).unwrap().0
-}
-
-impl World {
-    pub(crate) async fn new(binding: Binding) -> Self {
-        Self::with(binding, |agent| agent).await
-    }
-
-    pub(crate) async fn with(binding: Binding, change: impl FnOnce(Agent) -> Agent) -> Self {
-        let gates = Gates::default();
-        let mut agent = change(agent(&gates));
-        let ids = AtomicU32::new(0);
-        if binding.is_in_process() {
-            let directory = (binding == Binding::Sqlite).then(|| tempfile::tempdir().unwrap());
-            if let Some(directory) = &directory {
-                agent = agent.storage(SqliteStorage::open(directory.path().join("tasks.db")).unwrap());
-            }
-            let service = match binding.has_replicas() {
-                true => Arc::new(Replicas::of(&agent, binding).await),
-                false => in_process(agent),
-            };
-            return Self { binding, gates, service, server: None, client: None, ids, _directory: directory };
-        }
-        let serving = agent.bind("127.0.0.1:0").await.unwrap();
-        let url = serving.url();
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(async move {
-            let stopped = async move { stopped.await.unwrap_or_default() };
-            serving.serve_until(stopped).await;
-        });
-        let mut card = client_builder().resolve(&url).await.unwrap();
-        let interface = card.supported_interfaces.iter().find(|interface| interface.protocol_binding == binding.name());
-        let mut interface = interface.unwrap().clone();
-        // Every address speaks both versions, whether or not the card says so.
-        interface.protocol_version = binding.version().to_owned();
-        card.supported_interfaces = vec![interface];
-        let builder = client_builder().protocol_version(binding.version()).idempotent_sends(false);
-        let client = builder.with_card(card, None).unwrap();
-        Self {
-            binding,
-            gates,
-            service: Arc::new(client.clone()),
-            server: Some((stop, server)),
-            client: Some(client),
-            ids,
-            _directory: None,
-        }
-    }
-
-    /// The agent as this tenant reaches it.
-    pub(crate) fn of_tenant(&self, tenant: &str) -> Arc<dyn AgentService> {
-        self.reach(Reach { tenant: Some(tenant), ..Reach::default() })
-    }
-
-    /// The agent as whoever has this token reaches it.
-    pub(crate) fn by(&self, token: &str) -> Arc<dyn AgentService> {
-        self.reach(Reach::bearer(token))
-    }
-
-    pub(crate) fn reach(&self, reach: Reach<'_>) -> Arc<dyn AgentService> {
-        let Some(client) = &self.client else {
-            let mut presented = Presented::default();
-            let headers = [
-                ("authorization", reach.bearer.map(|token| format!("Bearer {token}"))),
-                ("x-api-key", reach.api_key.map(str::to_owned)),
-            ];
-            for (name, value) in headers {
-                if let Some(value) = value {
-                    presented.headers.insert(name, value.parse().unwrap());
-                }
-            }
-            let owned = |text: Option<&str>| text.map(str::to_owned);
-            let (tenant, extension) = (owned(reach.tenant), owned(reach.extension));
-            return Arc::new(InProcess {
-                service: self.service.clone(),
-                tenant,
-                presented: Arc::new(presented),
-                extension,
-            });
-        };
-        let mut card = AgentCard::clone(client.card());
-        card.supported_interfaces = vec![client.interface().clone()];
-        card.supported_interfaces[0].tenant = reach.tenant.map(str::to_owned);
-        let version = &client.interface().protocol_version;
-        let mut builder = client_builder().protocol_version(version).idempotent_sends(false);
-        if let Some(token) = reach.bearer {
-            builder = builder.bearer(token);
-        }
-        if let Some(key) = reach.api_key {
-            builder = builder.api_key(key);
-        }
-        if let Some(uri) = reach.extension {
-            builder = builder.extension(uri);
-        }
-        Arc::new(builder.with_card(card, None).unwrap())
-    }
-
-    /// Stops the server, if there is one, and sees that it ends.
-    pub(crate) async fn end(mut self) {
-        if let Some((stop, server)) = self.server.take() {
+impl Server {
+    pub(crate) async fn stop(self) {
+        if let Some((stop, server)) = self.listening {
             stop.send(()).unwrap();
             server.await.unwrap();
         }
     }
+}
 
-    pub(crate) fn message(&self, text: &str) -> Message {
-        Message::user(format!("m-{}", self.ids.fetch_add(1, Ordering::Relaxed)), text)
+pub(crate) fn in_process(agent: Agent) -> (Arc<dyn AgentService>, Arc<AgentCard>) {
+    agent.in_process(agent_sdk::host()).unwrap()
+}
+
+impl World {
+    pub(crate) async fn of(binding: Binding, kind: Kind) -> Self {
+        Self::with(binding, kind, |agent| agent).await
     }
 
-    pub(crate) fn to_skill(&self, skill: &str, text: &str) -> Message {
-        let mut message = self.message(text);
-        message.metadata.get_or_insert_default().insert("skillId".to_owned(), skill.into());
-        message
-    }
-
-    pub(crate) fn to_task(&self, task: &Task, text: &str) -> Message {
-        let mut message = self.message(text);
-        message.task_id = Some(task.id.clone());
-        message
-    }
-
-    pub(crate) async fn send_request(&self, request: SendMessageRequest) -> Result<SendMessageResponse, Error> {
-        self.service.send_message(CallContext::new(), request).await
-    }
-
-    pub(crate) async fn send(&self, message: Message) -> Result<SendMessageResponse, Error> {
-        self.send_request(SendMessageRequest::new(message)).await
-    }
-
-    /// Sends and expects a task.
-    pub(crate) async fn task(&self, message: Message) -> Arc<Task> {
-        match self.send(message).await.unwrap() {
-            SendMessageResponse::Task(task) => task,
-            SendMessageResponse::Message(message) => panic!("a message, not a task: {message:?}"),
+    /// With an agent that only its own process can make.
+    pub(crate) async fn with(binding: Binding, kind: Kind, change: impl FnOnce(Agent) -> Agent) -> Self {
+        let gates = Gates::default();
+        let mut agent = change(kind.agent(&gates));
+        let mut server = Server::default();
+        if binding.is_in_process() {
+            if binding == Binding::Sqlite {
+                let directory = server.directory.insert(tempfile::tempdir().unwrap());
+                agent = agent.storage(SqliteStorage::open(directory.path().join("tasks.db")).unwrap());
+            }
+            let service = match binding.has_replicas() {
+                true => Replicas::of(&agent, binding).await,
+                false => in_process(agent),
+            };
+            return Self::in_process(binding, gates, service, server);
         }
+        let serving = agent.bind("127.0.0.1:0").await.unwrap();
+        let url = serving.url();
+        let (stop, stopped) = oneshot::channel();
+        let listening = tokio::spawn(async move {
+            let stopped = async move { stopped.await.unwrap_or_default() };
+            serving.serve_until(stopped).await;
+        });
+        server.listening = Some((stop, listening));
+        Self::called(binding, gates, &url, server).await
     }
-
-    /// Sends and returns as soon as the task exists.
-    pub(crate) async fn start(&self, message: Message) -> Arc<Task> {
-        let mut request = SendMessageRequest::new(message);
-        request.configuration.get_or_insert_default().return_immediately = true;
-        match self.send_request(request).await.unwrap() {
-            SendMessageResponse::Task(task) => task,
-            SendMessageResponse::Message(message) => panic!("a message, not a task: {message:?}"),
-        }
-    }
-
-    pub(crate) async fn stream(&self, message: Message) -> Result<EventStream, Error> {
-        self.service.send_streaming_message(CallContext::new(), SendMessageRequest::new(message)).await
-    }
-
-    pub(crate) async fn get(&self, task: &Task) -> Arc<Task> {
-        self.service.get_task(CallContext::new(), agent_sdk::protocol::GetTaskRequest::new(&*task.id)).await.unwrap()
-    }
-
-    pub(crate) async fn cancel(&self, task: &Task) -> Result<Arc<Task>, Error> {
-        let request = agent_sdk::protocol::CancelTaskRequest::new(&*task.id);
-        self.service.cancel_task(CallContext::new(), request).await
-    }
-
-    pub(crate) async fn subscribe(&self, task: &Task, after: Option<u64>) -> Result<EventStream, Error> {
-        let mut context = CallContext::new();
-        context.last_event_id = after;
-        let request = agent_sdk::protocol::SubscribeToTaskRequest::new(&*task.id);
-        self.service.subscribe_to_task(context, request).await
-    }
-}
-
-/// What a stream brings until its end.
-pub(crate) async fn all(stream: EventStream) -> Vec<Arc<StreamEvent>> {
-    stream.map(|event| event.unwrap()).collect().await
-}
-
-/// The next event of a stream.
-pub(crate) async fn next(stream: &mut EventStream) -> Arc<StreamEvent> {
-    stream.next().await.expect("one more event").unwrap()
-}
-
-/// An event in a word, for comparing streams.
-pub(crate) fn brief(event: &StreamEvent) -> String {
-    match &event.response {
-        StreamResponse::Task(task) => format!("task {}", short(&task.status.state)),
-        StreamResponse::Message(message) => format!("message {}", message.text()),
-        StreamResponse::StatusUpdate(update) => format!("status {}", short(&update.status.state)),
-        StreamResponse::ArtifactUpdate(update) => format!(
-            "artifact {}{}{}",
-            update.artifact.artifact_id,
-            if update.append { " append" } else { "" },
-            if update.last_chunk { " last" } else { "" }
-        ),
-    }
-}
-
-pub(crate) fn briefs(events: &[Arc<StreamEvent>]) -> Vec<String> {
-    events.iter().map(|event| brief(event)).collect()
-}
-
-fn short(state: &TaskState) -> String {
-    state.to_string().trim_start_matches("TASK_STATE_").to_ascii_lowercase()
-}
-
-/// The kind of a refusal, with the message for the assertion's text.
-pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> (ErrorKind, String) {
-    let error = result.expect_err("a refusal");
-    (error.kind(), error.message().to_owned())
 }

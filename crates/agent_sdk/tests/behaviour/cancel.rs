@@ -3,7 +3,10 @@
 use agent_sdk::{prelude::*, protocol::ErrorKind};
 use futures::future::join_all;
 
-use crate::bindings::{Binding, World, all, briefs, next, refusal};
+use crate::{
+    bindings::Binding,
+    world::{World, all, briefs, next, refusal},
+};
 
 async fn cancelling_drops_the_handler_and_ends_the_task(binding: Binding) {
     let world = World::new(binding).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use agent_sdk::{
-    CardHandle, Tokens,
+    CardHandle,
     prelude::*,
     protocol::{
         AgentCard, AgentInterface, AgentSkill, Capability, Error, ErrorKind, GetExtendedAgentCardRequest, Method,
@@ -12,30 +12,21 @@ use agent_sdk::{
 };
 
 use crate::{
+    agent::kinds,
     auth::calls,
-    bindings::{Binding, Reach, World, refusal},
+    bindings::Binding,
+    world::{Reach, World, refusal},
 };
 
 async fn extended(service: &Arc<dyn AgentService>) -> Result<Arc<AgentCard>, Error> {
     service.get_extended_agent_card(CallContext::new(), GetExtendedAgentCardRequest::default()).await
 }
 
-/// Shows the caller's name, and a skill to administrators.
-fn make(context: &CallContext, mut card: AgentCard) -> Result<AgentCard, Error> {
-    card.description = format!("for {}", context.principal.as_deref().unwrap_or("nobody"));
-    if context.scopes.contains("admin") {
-        card.skills[0].tags.push("vault".to_owned());
-    }
-    Ok(card)
-}
-
 async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
-    let tokens = Tokens::new().bearer("a", agent_sdk::ports::Principal::new("alice").scope("admin")).bearer("b", "bob");
-    let handle = CardHandle::default();
-    let world = World::with(binding, |agent| agent.authenticate(tokens).extended_card(make).card_handle(&handle)).await;
-    let public = handle.get();
+    let world = World::of(binding, kinds::EXTENDED_GUARDED).await;
+    let public = world.card.clone();
     assert_eq!(public.capabilities.extended_agent_card, Some(true));
-    let (alice, bob) = (extended(&world.by("a")).await.unwrap(), extended(&world.by("b")).await.unwrap());
+    let (alice, bob) = (extended(&world.by("alice-admin")).await.unwrap(), extended(&world.by("bob-1")).await.unwrap());
     assert_eq!((&*alice.description, &*bob.description), ("for alice", "for bob"));
     assert_eq!(alice.skills[0].tags.last().unwrap(), "vault");
     assert_eq!(bob.skills, public.skills);
@@ -52,31 +43,21 @@ async fn every_caller_has_an_extended_card_of_its_own(binding: Binding) {
 }
 
 async fn an_extended_card_asks_for_credentials_where_nothing_else_does(binding: Binding) {
-    let optional = |card: &mut AgentCard| card.security_requirements = vec![Default::default()];
-    let tokens = Tokens::new().bearer("b", "bob");
-    let world = World::with(binding, |agent| agent.authenticate(tokens).extended_card(make).card(optional)).await;
+    let world = World::of(binding, kinds::EXTENDED_ALONE_GUARDED).await;
     world.task(world.message("complete")).await;
     assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::Unauthenticated);
-    assert_eq!(extended(&world.by("b")).await.unwrap().description, "for bob");
+    assert_eq!(extended(&world.by("bob-1")).await.unwrap().description, "for bob");
     world.end().await;
 }
 
 async fn an_agent_without_security_has_an_extended_card_for_all(binding: Binding) {
-    let world = World::with(binding, |agent| agent.extended_card(make)).await;
+    let world = World::of(binding, kinds::EXTENDED).await;
     assert_eq!(extended(&world.service).await.unwrap().description, "for nobody");
     world.end().await;
 }
 
 async fn an_extended_card_can_be_refused_for_what_is_presented(binding: Binding) {
-    let guarded = |context: &CallContext, card: AgentCard| {
-        let presented = context.presented.as_ref().and_then(|presented| presented.headers.get("authorization"));
-        match presented.map(|value| value.as_bytes()) {
-            Some(b"Bearer known") => make(context, card),
-            Some(_) => Err(Error::new(ErrorKind::PermissionDenied, "no")),
-            None => Err(Error::new(ErrorKind::Unauthenticated, "who?")),
-        }
-    };
-    let world = World::with(binding, |agent| agent.extended_card(guarded)).await;
+    let world = World::of(binding, kinds::EXTENDED_BY_PRESENTED).await;
     assert_eq!(extended(&world.by("known")).await.unwrap().description, "for nobody");
     assert_eq!(refusal(extended(&world.by("other")).await).0, ErrorKind::PermissionDenied);
     assert_eq!(refusal(extended(&world.reach(Reach::default())).await).0, ErrorKind::Unauthenticated);
@@ -84,32 +65,18 @@ async fn an_extended_card_can_be_refused_for_what_is_presented(binding: Binding)
 }
 
 async fn an_extended_card_that_nobody_makes_is_not_configured(binding: Binding) {
-    let declared = |card: &mut AgentCard| card.capabilities.extended_agent_card = Some(true);
-    let world = World::with(binding, |agent| agent.card(declared)).await;
+    let world = World::of(binding, kinds::EXTENDED_BUT_NOT_MADE).await;
     assert_eq!(refusal(extended(&world.service).await).0, ErrorKind::ExtendedAgentCardNotConfigured);
     world.end().await;
-    let world = World::with(binding, |agent| {
-        agent.extended_card(make).card(|card| card.capabilities.extended_agent_card = None)
-    })
-    .await;
+    let world = World::of(binding, kinds::EXTENDED_UNDECLARED).await;
     assert_eq!(extended(&world.service).await.unwrap().description, "for nobody", "declared for whoever makes one");
     world.end().await;
 }
 
 /// Callers are not told what is wrong with it.
 async fn an_extended_card_that_is_none_is_a_failure_of_the_agent(binding: Binding) {
-    let wrong = |_: &CallContext, mut card: AgentCard| {
-        card.version.clear();
-        Ok(card)
-    };
-    let unanswered = |_: &CallContext, mut card: AgentCard| {
-        let mut skill = card.skills[0].clone();
-        skill.id = "vault".to_owned();
-        card.skills.push(skill);
-        Ok(card)
-    };
-    for make in [wrong as fn(&CallContext, AgentCard) -> Result<AgentCard, Error>, unanswered] {
-        let world = World::with(binding, |agent| agent.extended_card(make)).await;
+    for kind in [kinds::EXTENDED_WITHOUT_VERSION, kinds::EXTENDED_WITH_UNANSWERED_SKILL] {
+        let world = World::of(binding, kind).await;
         let (kind, text) = refusal(extended(&world.service).await);
         assert_eq!(kind, ErrorKind::Internal);
         assert!(!text.contains("version") && !text.contains("vault"), "{text}");
@@ -120,9 +87,10 @@ async fn an_extended_card_that_is_none_is_a_failure_of_the_agent(binding: Bindin
 /// Of what it says by itself, the agent takes nothing back.
 async fn what_the_agent_itself_knows_is_on_every_card(binding: Binding) {
     let handle = CardHandle::default();
-    let world =
-        World::with(binding, |agent| agent.card_handle(&handle).card(|card| card.capabilities.extensions.clear()))
-            .await;
+    let world = World::with(binding, kinds::PLAIN, |agent| {
+        agent.card_handle(&handle).card(|card| card.capabilities.extensions.clear())
+    })
+    .await;
     let declares = || handle.get().capabilities.extensions.iter().filter(|one| one.uri == IDEMPOTENT_SEND).count();
     assert_eq!(declares(), 1);
     let mut card = AgentCard::clone(&handle.get());
@@ -137,7 +105,7 @@ async fn what_the_agent_itself_knows_is_on_every_card(binding: Binding) {
 
 async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
     let handle = CardHandle::default();
-    let world = World::with(binding, |agent| agent.card_handle(&handle).extended_card(make)).await;
+    let world = World::with(binding, kinds::EXTENDED, |agent| agent.card_handle(&handle)).await;
     let before = handle.get();
     let mut card = AgentCard::clone(&before);
     card.supported_interfaces.clear();
@@ -179,14 +147,13 @@ async fn a_replaced_card_decides_from_the_next_call_on(binding: Binding) {
 
 async fn a_replaced_card_does_not_open_a_guarded_agent(binding: Binding) {
     let handle = CardHandle::default();
-    let tokens = Tokens::new().bearer("b", "bob");
-    let world = World::with(binding, |agent| agent.card_handle(&handle).authenticate(tokens)).await;
+    let world = World::with(binding, kinds::GUARDED, |agent| agent.card_handle(&handle)).await;
     let mut card = AgentCard::clone(&handle.get());
     card.supported_interfaces = vec![AgentInterface::new("https://a.example", "JSONRPC", "1.0")];
     card.security_schemes.clear();
     card.security_requirements.clear();
     handle.replace(card).unwrap();
-    assert_eq!(handle.get().security_schemes.keys().collect::<Vec<_>>(), ["bearer"]);
+    assert_eq!(handle.get().security_schemes.keys().collect::<Vec<_>>(), ["apiKey", "bearer"]);
     assert_eq!(refusal(world.send(world.message("complete")).await).0, ErrorKind::Unauthenticated);
     world.end().await;
 }
@@ -194,7 +161,7 @@ async fn a_replaced_card_does_not_open_a_guarded_agent(binding: Binding) {
 /// The client looks at the card it has read; here the agent itself has to refuse.
 async fn operations_that_the_card_no_longer_declares_are_refused(binding: Binding) {
     let handle = CardHandle::default();
-    let world = World::with(binding, |agent| agent.card_handle(&handle).extended_card(make)).await;
+    let world = World::with(binding, kinds::EXTENDED, |agent| agent.card_handle(&handle)).await;
     let task = world.task(world.message("ask")).await;
     for stays in [None, Some(false)] {
         let mut card = AgentCard::clone(&handle.get());
@@ -225,14 +192,23 @@ async fn operations_that_the_card_no_longer_declares_are_refused(binding: Bindin
 }
 
 crate::over_all_bindings!(
-    operations_that_the_card_no_longer_declares_are_refused,
     every_caller_has_an_extended_card_of_its_own,
     an_extended_card_asks_for_credentials_where_nothing_else_does,
     an_agent_without_security_has_an_extended_card_for_all,
     an_extended_card_can_be_refused_for_what_is_presented,
     an_extended_card_that_nobody_makes_is_not_configured,
     an_extended_card_that_is_none_is_a_failure_of_the_agent,
-    what_the_agent_itself_knows_is_on_every_card,
-    a_replaced_card_decides_from_the_next_call_on,
-    a_replaced_card_does_not_open_a_guarded_agent,
 );
+
+/// Of cards that are replaced, by a handle.
+mod replaced {
+    use super::*;
+
+    crate::over_all_bindings!(
+        if is_in_this_process;
+        what_the_agent_itself_knows_is_on_every_card,
+        a_replaced_card_decides_from_the_next_call_on,
+        a_replaced_card_does_not_open_a_guarded_agent,
+        operations_that_the_card_no_longer_declares_are_refused,
+    );
+}

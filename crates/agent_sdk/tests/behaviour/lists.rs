@@ -7,7 +7,10 @@ use agent_sdk::{
     protocol::{ErrorKind, ListTasksRequest, ListTasksResponse},
 };
 
-use crate::bindings::{Binding, World, refusal};
+use crate::{
+    bindings::Binding,
+    world::{World, refusal},
+};
 
 async fn list(world: &World, change: impl FnOnce(&mut ListTasksRequest)) -> ListTasksResponse {
     let mut request = ListTasksRequest::default();

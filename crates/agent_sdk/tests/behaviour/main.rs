@@ -9,6 +9,8 @@ mod cancel;
 mod cards;
 mod custom;
 mod extensions;
+mod gates;
+mod in_process;
 mod lists;
 mod once;
 mod panics;
@@ -21,6 +23,7 @@ mod servers;
 mod signatures;
 mod streams;
 mod tenants;
+mod world;
 
 /// Makes a test of each scenario for each binding. After `if`, scenarios of which a binding can say
 /// nothing name the method of [`Binding`](bindings::Binding) that tells which can.

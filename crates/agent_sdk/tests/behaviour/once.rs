@@ -3,13 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use agent_sdk::{
-    EngineOptions,
     prelude::*,
     protocol::{ErrorKind, ListTasksRequest, SendMessageRequest, SendMessageResponse, extensions::IDEMPOTENT_SEND},
 };
 use futures::future::join_all;
 
-use crate::bindings::{Binding, World};
+use crate::{agent::kinds, bindings::Binding, world::World};
 
 fn once() -> CallContext {
     let mut context = CallContext::new();
@@ -73,7 +72,7 @@ async fn a_vanished_caller_leaves_the_work_to_be_done(binding: Binding) {
     let tasks = world.service.list_tasks(CallContext::new(), ListTasksRequest::default()).await.unwrap();
     let watched = world.subscribe(&tasks.tasks[0], None).await.unwrap();
     world.gates.open("a");
-    crate::bindings::all(watched).await;
+    crate::world::all(watched).await;
     assert_eq!(world.get(&tasks.tasks[0]).await.status.state, TaskState::Completed);
     Arc::into_inner(world).unwrap().end().await;
 }
@@ -87,14 +86,7 @@ async fn a_turn_over_its_time_limit_fails_the_task(binding: Binding) {
 }
 
 async fn a_pause_over_its_limit_fails_the_task(binding: Binding) {
-    let world = World::with(binding, |agent| {
-        let mut options = EngineOptions::default();
-        options.pause_limit = Some(Duration::from_millis(1));
-        // Looked at every second.
-        options.lease_time = Duration::from_secs(3);
-        agent.engine(options)
-    })
-    .await;
+    let world = World::of(binding, kinds::IMPATIENT).await;
     let asked = world.task(world.message("ask")).await;
     let ended = async {
         loop {

@@ -10,7 +10,15 @@ use agent_sdk::{
 };
 use futures::StreamExt;
 
-use crate::bindings::{Binding, Reach, World, refusal};
+use crate::{
+    agent::{
+        kinds,
+        rpc::{panics, ping},
+    },
+    bindings::Binding,
+    custom::has_methods,
+    world::{Reach, World, refusal},
+};
 
 const PANICS: &str = "urn:example:panics";
 
@@ -61,7 +69,7 @@ fn assert_internal(refused: (ErrorKind, String)) {
 }
 
 async fn an_extension_that_panics_fails_its_call_alone(binding: Binding) {
-    let world = World::with(binding, |agent| agent.extension(Panics)).await;
+    let world = World::with(binding, kinds::PLAIN, |agent| agent.extension(Panics)).await;
     let service = world.reach(Reach { extension: Some(PANICS), ..Reach::default() });
     let send = |text: &str| {
         let request = agent_sdk::protocol::SendMessageRequest::new(world.message(text));
@@ -101,7 +109,7 @@ impl Authenticator for Guard {
 }
 
 async fn an_authenticator_that_panics_fails_its_call_alone(binding: Binding) {
-    let world = World::with(binding, |agent| agent.authenticate(Guard)).await;
+    let world = World::with(binding, kinds::PLAIN, |agent| agent.authenticate(Guard)).await;
     let send = |token: &str| {
         let request = agent_sdk::protocol::SendMessageRequest::new(world.message("complete"));
         let service = world.by(token);
@@ -113,15 +121,43 @@ async fn an_authenticator_that_panics_fails_its_call_alone(binding: Binding) {
 }
 
 async fn an_extended_card_at_which_somebody_panics_fails_its_call_alone(binding: Binding) {
-    let world = World::with(binding, |agent| agent.extended_card(|_, _| panic!("a secret"))).await;
+    let world = World::with(binding, kinds::PLAIN, |agent| agent.extended_card(|_, _| panic!("a secret"))).await;
     let request = GetExtendedAgentCardRequest::default();
     assert_internal(refusal(world.service.get_extended_agent_card(CallContext::new(), request).await));
     world.task(world.message("complete")).await;
     world.end().await;
 }
 
+async fn a_method_that_panics_fails_alone(binding: Binding) {
+    let world = World::of(binding, kinds::METHODS).await;
+    let service = &world.service;
+    if has_methods(binding, service).await {
+        let (kind, text) = refusal(service.call_method::<_, ()>(CallContext::new(), "example/panic", &()).await);
+        assert_eq!(kind, ErrorKind::Internal);
+        assert!(!text.contains("secret"), "{text}");
+        let pong: String = service.call_method(CallContext::new(), "example/ping", &()).await.unwrap();
+        assert_eq!(pong, "pong");
+    }
+    world.end().await;
+}
+
+async fn a_function_that_panics_fails_alone(binding: Binding) {
+    let world = World::of(binding, kinds::RPC).await;
+    if !binding.has_own_methods() {
+        return world.end().await;
+    }
+    let (kind, text) = refusal(panics::call(&world.service, Some("me".to_owned()), None).await);
+    assert_eq!(kind, ErrorKind::Internal);
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(ping::call(&world.service).await.unwrap(), "pong");
+    world.end().await;
+}
+
 crate::over_all_bindings!(
+    if survives_panics;
     an_extension_that_panics_fails_its_call_alone,
     an_authenticator_that_panics_fails_its_call_alone,
     an_extended_card_at_which_somebody_panics_fails_its_call_alone,
+    a_method_that_panics_fails_alone,
+    a_function_that_panics_fails_alone,
 );

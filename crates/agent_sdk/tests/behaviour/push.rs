@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use agent_sdk::{
-    ServeError, Tokens,
-    ports::{BoxFuture, PushOutcome, PushRequest, PushTransport},
     prelude::*,
     protocol::{
         AuthenticationInfo, DeleteTaskPushNotificationConfigRequest, Error, ErrorKind,
@@ -15,20 +13,33 @@ use agent_sdk::{
 };
 use tokio::sync::watch;
 
-use crate::bindings::{Binding, World, brief, refusal};
+use crate::{
+    agent::{
+        kinds,
+        pushing::{Delivered, FORBIDDEN},
+    },
+    bindings::Binding,
+    world::{Reach, World, brief, refusal},
+};
 
 const HOOK: &str = "https://hook.example/a?b=c";
 const NOBODY: &str = "0190b7a0-0000-4000-8000-000000000001";
 
-/// Webhooks that take everything; those on `forbidden.example` may not be called.
-#[derive(Clone, Default)]
-struct Webhooks(watch::Sender<Vec<PushRequest>>);
+/// What webhooks are told.
+struct Webhooks(watch::Receiver<Vec<String>>);
 
 impl Webhooks {
+    fn of(world: &World) -> Self {
+        Self(world.gates.told())
+    }
+
     /// What this webhook is told, once it is so much.
-    async fn told(&self, url: &str, count: usize) -> Vec<PushRequest> {
-        let mut told = self.0.subscribe();
-        let of = |told: &[PushRequest]| told.iter().filter(|told| told.url == url).cloned().collect::<Vec<_>>();
+    async fn told(&self, url: &str, count: usize) -> Vec<Delivered> {
+        let of = |told: &[String]| {
+            let told = told.iter().map(|told| serde_json::from_str::<Delivered>(told).unwrap());
+            told.filter(|told| told.url == url).collect::<Vec<_>>()
+        };
+        let mut told = self.0.clone();
         let told = told.wait_for(|told| of(told).len() >= count).await.unwrap();
         of(&told)
     }
@@ -41,33 +52,20 @@ impl Webhooks {
         for (told, event) in told.iter().zip(events) {
             state = event.strip_prefix("status ").or(event.strip_prefix("task ")).unwrap_or(state);
             let (response, expected) = if binding.is_v03() {
-                let task = Task::read_in(JsonDialect::V0_3, &told.body).unwrap();
+                let task = Task::read_in(JsonDialect::V0_3, told.body.as_bytes()).unwrap();
                 (StreamResponse::Task(task.into()), format!("task {state}"))
             } else {
-                (serde_json::from_slice(&told.body).unwrap(), (*event).to_owned())
+                (serde_json::from_str(&told.body).unwrap(), (*event).to_owned())
             };
             assert_eq!(brief(&StreamEvent::new(None, response)), expected);
         }
     }
 }
 
-impl PushTransport for Webhooks {
-    fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
-        let forbidden = url.starts_with("https://forbidden.example");
-        let refused = || Error::invalid("url", "leads where no webhook may be");
-        Box::pin(async move { if forbidden { Err(refused()) } else { Ok(()) } })
-    }
-
-    fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
-        self.0.send_modify(|told| told.push(request));
-        Box::pin(async { PushOutcome::Delivered })
-    }
-}
-
 async fn pushing(binding: Binding) -> (World, Webhooks) {
-    let webhooks = Webhooks::default();
-    let transport = webhooks.clone();
-    (World::with(binding, |agent| agent.push(transport)).await, webhooks)
+    let world = World::of(binding, kinds::PUSHES).await;
+    let webhooks = Webhooks::of(&world);
+    (world, webhooks)
 }
 
 fn config(task: &str, id: Option<&str>) -> TaskPushNotificationConfig {
@@ -233,10 +231,9 @@ async fn configurations_are_their_tenants_and_their_owners(binding: Binding) {
     if !binding.has_tenants() {
         return;
     }
-    let webhooks = Webhooks::default();
-    let tokens = Tokens::new().bearer("alice-1", "alice").bearer("bob-1", "bob");
-    let world = World::with(binding, |agent| agent.push(webhooks.clone()).authenticate(tokens)).await;
-    let reach = |token, tenant| world.reach(crate::bindings::Reach { tenant, ..crate::bindings::Reach::bearer(token) });
+    let world = World::of(binding, kinds::PUSHES_GUARDED).await;
+    let webhooks = Webhooks::of(&world);
+    let reach = |token, tenant| world.reach(Reach { tenant, ..Reach::bearer(token) });
     let alice = reach("alice-1", Some("blue"));
     let mut secret = inline(HOOK);
     secret.token = Some("of alice".to_owned());
@@ -278,7 +275,7 @@ async fn a_webhook_that_comes_with_the_message_is_told_everything(binding: Bindi
     let other = "https://hook.example/streamed";
     let request = pushed(world.message("chunks 2"), inline(other));
     let stream = world.service.send_streaming_message(CallContext::new(), request).await.unwrap();
-    assert_eq!(crate::bindings::briefs(&crate::bindings::all(stream).await), expected);
+    assert_eq!(crate::world::briefs(&crate::world::all(stream).await), expected);
     webhooks.are_told(binding, other, "", &expected).await;
     world.end().await;
 }
@@ -298,7 +295,7 @@ async fn what_webhooks_may_not_be_is_refused_by_field(binding: Binding) {
     let (service, task) = (&world.service, world.task(world.message("ask")).await);
     type Change = fn(&mut TaskPushNotificationConfig);
     let faults: [(&str, Change); 4] = [
-        ("url", |config| config.url = "https://forbidden.example/".to_owned()),
+        ("url", |config| config.url = format!("{FORBIDDEN}/")),
         ("url", |config| config.url = String::new()),
         ("token", |config| config.token = Some("two\r\nlines: bad".to_owned())),
         ("authentication.scheme", |config| config.authentication = Some(AuthenticationInfo::default())),
@@ -319,13 +316,8 @@ async fn what_webhooks_may_not_be_is_refused_by_field(binding: Binding) {
 }
 
 async fn without_the_capability_every_operation_is_refused(binding: Binding) {
-    let off = |card: &mut agent_sdk::protocol::AgentCard| card.capabilities.push_notifications = Some(false);
-    let worlds = [
-        World::new(binding).await,
-        World::with(binding, |agent| agent.push(Webhooks::default()).card(off)).await,
-        World::with(binding, |agent| agent.card(|card| card.capabilities.push_notifications = None)).await,
-    ];
-    for world in worlds {
+    for kind in [kinds::PLAIN, kinds::PUSHES_UNSAID, kinds::PUSHING_UNDECLARED] {
+        let world = World::of(binding, kind).await;
         let (service, task) = (&world.service, world.task(world.message("ask")).await);
         let kinds = [
             refusal(create(service, config(&task.id, None)).await).0,
@@ -356,15 +348,3 @@ crate::over_all_bindings!(
     what_webhooks_may_not_be_is_refused_by_field,
     without_the_capability_every_operation_is_refused,
 );
-
-#[tokio::test]
-async fn an_agent_that_cannot_push_does_not_say_that_it_can() {
-    let agent = crate::agent::agent(&crate::agent::Gates::default());
-    let served = agent.clone().push(Webhooks::default()).bind("127.0.0.1:0").await.unwrap();
-    assert_eq!(served.card().get().capabilities.push_notifications, Some(true));
-    let served = agent.clone().bind("127.0.0.1:0").await.unwrap();
-    assert_eq!(served.card().get().capabilities.push_notifications, Some(false));
-    let wrong = agent.card(|card| card.capabilities.push_notifications = Some(true)).bind("127.0.0.1:0").await;
-    let Err(ServeError::Card(error)) = wrong else { panic!("{wrong:?}") };
-    assert_eq!(error.field_violations()[0].field, "capabilities.pushNotifications");
-}

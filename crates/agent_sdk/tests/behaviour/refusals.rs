@@ -8,7 +8,11 @@ use agent_sdk::{
     },
 };
 
-use crate::bindings::{Binding, World, refusal};
+use crate::{
+    agent::kinds,
+    bindings::Binding,
+    world::{World, refusal},
+};
 
 const NOBODY: &str = "0190b7a0-0000-4000-8000-000000000001";
 
@@ -105,7 +109,7 @@ async fn media_types_that_nobody_takes_are_refused(binding: Binding) {
 }
 
 async fn operations_that_the_card_does_not_declare_are_refused(binding: Binding) {
-    let world = World::with(binding, |agent| agent.card(|card| card.capabilities.streaming = Some(true))).await;
+    let world = World::new(binding).await;
     let (service, context) = (&world.service, CallContext::new);
     let task = world.task(world.message("ask")).await;
     let mut config = TaskPushNotificationConfig::default();
@@ -122,7 +126,7 @@ async fn operations_that_the_card_does_not_declare_are_refused(binding: Binding)
     }
     world.end().await;
 
-    let world = World::with(binding, |agent| agent.card(|card| card.capabilities.streaming = None)).await;
+    let world = World::of(binding, kinds::STREAMING_UNDECLARED).await;
     let task = world.task(world.message("ask")).await;
     assert_eq!(refusal(world.stream(world.message("complete")).await.map(|_| ())).0, ErrorKind::UnsupportedOperation);
     assert_eq!(refusal(world.subscribe(&task, None).await.map(|_| ())).0, ErrorKind::UnsupportedOperation);

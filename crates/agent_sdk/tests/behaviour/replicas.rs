@@ -14,16 +14,17 @@ use agent_sdk::{
     ports::{BoxFuture, Reply},
     prelude::*,
     protocol::{
-        Call, Error, GetTaskRequest, SendMessageRequest, SendMessageResponse, StreamResponse, SubscribeToTaskRequest,
-        log,
+        AgentCard, Call, Error, GetTaskRequest, SendMessageRequest, SendMessageResponse, StreamResponse,
+        SubscribeToTaskRequest, log,
     },
 };
 use tokio::sync::oneshot;
 
 use crate::{
-    agent::Gates,
-    bindings::{Binding, all, briefs, in_process, next},
+    bindings::{Binding, in_process},
+    gates::Gates,
     servers,
+    world::{all, briefs, next},
 };
 
 /// Answers each call by a random one of them. Which, `REPLICAS_SEED` decides.
@@ -34,15 +35,15 @@ pub(crate) struct Replicas {
 
 impl Replicas {
     /// Three of this agent, each with connections of its own to one database that nobody else has.
-    pub(crate) async fn of(agent: &Agent, binding: Binding) -> Self {
+    pub(crate) async fn of(agent: &Agent, binding: Binding) -> (Arc<dyn AgentService>, Arc<AgentCard>) {
         let database = Database::new(binding);
         let replica = async || in_process(database.replica(agent).await);
-        let services = futures::join!(replica(), replica(), replica()).into();
+        let ((one, card), (two, _), (three, _)) = futures::join!(replica(), replica(), replica());
         let random = agent_sdk::host().random;
         let seed = std::env::var("REPLICAS_SEED").map_or_else(|_| random.random() as u64, |seed| seed.parse().unwrap());
         // Shown if the test fails.
         println!("REPLICAS_SEED={seed}");
-        Self { services, random: Mutex::new(seed) }
+        (Arc::new(Self { services: [one, two, three], random: Mutex::new(seed) }), card)
     }
 
     /// One of them, by SplitMix64.
@@ -120,8 +121,8 @@ async fn a_stream_goes_on_when_the_replica_that_runs_the_task_stops(binding: Bin
     let url = serving.url();
     let (stop, stopped) = oneshot::channel::<()>();
     let stops = tokio::spawn(serving.serve_until(async move { stopped.await.unwrap() }));
-    let (one, two) = (client_builder().connect(&url).await.unwrap(), in_process(database.replica(&agent).await));
-    let _three = in_process(database.replica(&agent).await);
+    let (one, two) = (client_builder().connect(&url).await.unwrap(), in_process(database.replica(&agent).await).0);
+    let _three = in_process(database.replica(&agent).await).0;
 
     let mut request = SendMessageRequest::new(Message::user("m", "begin"));
     request.configuration.get_or_insert_default().return_immediately = true;

@@ -9,10 +9,11 @@ use agent_sdk::{
     },
 };
 
-use crate::{
-    agent::{Gates, agent},
-    bindings::{Binding, World},
-};
+use crate::{agent::kinds, bindings::Binding, gates::Gates, world::World};
+
+fn plain() -> Agent {
+    kinds::PLAIN.agent(&Gates::default())
+}
 
 fn key() -> SigningKey {
     SigningKey::es256(&[7; 32]).unwrap()
@@ -42,7 +43,7 @@ async fn extended(service: &dyn AgentService) -> AgentCard {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agent_signs_every_card_that_it_serves() {
     let handle = CardHandle::default();
-    let world = World::with(Binding::JsonRpc, |agent| {
+    let world = World::with(Binding::JsonRpc, kinds::PLAIN, |agent| {
         agent
             .authenticate(Tokens::new().bearer("b", "bob"))
             .sign_card(key(), Some("https://agent.example/keys"))
@@ -76,8 +77,8 @@ async fn an_agent_signs_every_card_that_it_serves() {
 
 #[tokio::test]
 async fn a_signed_card_is_served_as_it_is_or_not_at_all() {
-    let card = signed(served(agent(&Gates::default())).await);
-    let of = |card: AgentCard| agent(&Gates::default()).card(move |own| *own = card);
+    let card = signed(served(plain()).await);
+    let of = |card: AgentCard| plain().card(move |own| *own = card);
     assert_eq!(served(of(card.clone())).await, card);
 
     let mut without_place = card.clone();
@@ -108,9 +109,9 @@ async fn an_extended_card_does_not_come_with_the_signatures_of_the_public_one() 
             })
         }
     };
-    let agent = agent(&Gates::default()).extended_card(|_, card| Ok(card));
+    let agent = plain().extended_card(|_, card| Ok(card));
     let card = signed(served(agent).await);
-    let world = World::with(Binding::InProcess, make(card)).await;
+    let world = World::with(Binding::InProcess, kinds::PLAIN, make(card)).await;
     let theirs = extended(&*world.service).await;
     assert_eq!((&*theirs.version, theirs.signatures.len()), ("2.0.0", 0));
     world.end().await;

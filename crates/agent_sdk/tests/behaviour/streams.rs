@@ -6,7 +6,10 @@ use agent_sdk::{
 };
 use futures::future::join_all;
 
-use crate::bindings::{Binding, World, all, brief, briefs, next, refusal};
+use crate::{
+    bindings::Binding,
+    world::{World, all, brief, briefs, next, refusal},
+};
 
 async fn a_stream_begins_with_the_task_and_ends_with_it(binding: Binding) {
     let world = World::new(binding).await;

@@ -4,41 +4,24 @@
 use std::sync::Arc;
 
 use agent_sdk::{
-    Tokens,
-    ports::{BoxFuture, PushOutcome, PushRequest, PushTransport},
     prelude::*,
     protocol::{
-        Call, CustomCall, Error, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
+        Call, CustomCall, ErrorKind, GetTaskRequest, ListTasksRequest, SendMessageRequest, SendMessageResponse,
         TaskPushNotificationConfig, extensions::IDEMPOTENT_SEND,
     },
 };
 
 use crate::{
+    agent::kinds,
     auth,
-    bindings::{Binding, Reach, World},
+    bindings::Binding,
+    world::{Reach, World},
 };
-
-/// Webhooks that nobody waits for.
-struct Webhooks;
-
-impl PushTransport for Webhooks {
-    fn check<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn deliver(&self, _: PushRequest) -> BoxFuture<'_, PushOutcome> {
-        Box::pin(async { PushOutcome::Delivered })
-    }
-}
 
 type Service = Arc<dyn AgentService>;
 
 async fn world(binding: Binding) -> World {
-    let tokens = Tokens::new().bearer("a", "alice").bearer("b", "bob");
-    World::with(binding, |agent| {
-        agent.push(Webhooks).authenticate(tokens).card(|card| card.security_requirements = vec![Default::default()])
-    })
-    .await
+    World::of(binding, kinds::PUSHES_OR_NOT_GUARDED).await
 }
 
 fn tenant(tenant: &str) -> Reach<'_> {
@@ -120,11 +103,11 @@ async fn what_is_one_tenants_does_not_exist_for_another(binding: Binding) {
 
 async fn what_is_one_callers_does_not_exist_for_another(binding: Binding) {
     let world = world(binding).await;
-    let alice = Reach { bearer: Some("a"), ..tenant("blue") };
+    let alice = Reach { bearer: Some("alice-1"), ..tenant("blue") };
     let strangers = [
-        Reach { bearer: Some("b"), ..tenant("blue") },
-        Reach { bearer: Some("a"), ..tenant("green") },
-        Reach::bearer("a"),
+        Reach { bearer: Some("bob-1"), ..tenant("blue") },
+        Reach { bearer: Some("alice-1"), ..tenant("green") },
+        Reach::bearer("alice-1"),
         tenant("blue"),
         Reach::default(),
     ];
@@ -149,7 +132,7 @@ async fn a_tenant_may_be_the_interfaces_or_the_requests(binding: Binding) {
 }
 
 async fn what_no_path_could_name_is_no_tenant(binding: Binding) {
-    let world = World::with(binding, |agent| agent.method("example/ping", |_context, ()| async { Ok("pong") })).await;
+    let world = World::of(binding, kinds::METHODS).await;
     let mut calls = vec![Call::GetTask(GetTaskRequest::new("t"))];
     if binding.has_own_methods() {
         calls.push(Call::Custom(CustomCall::new("example/ping", None)));
@@ -206,9 +189,9 @@ async fn a_message_id_is_known_again_only_where_it_was_sent(binding: Binding) {
             api_key: None,
         })
     };
-    let first = send(&reach("blue", "a"), Message::user("same", "complete")).await;
-    assert_eq!(send(&reach("blue", "a"), Message::user("same", "complete")).await.id, first.id);
-    for (tenant, bearer) in [("green", "a"), ("blue", "b")] {
+    let first = send(&reach("blue", "alice-1"), Message::user("same", "complete")).await;
+    assert_eq!(send(&reach("blue", "alice-1"), Message::user("same", "complete")).await.id, first.id);
+    for (tenant, bearer) in [("green", "alice-1"), ("blue", "bob-1")] {
         let other = send(&reach(tenant, bearer), Message::user("same", "complete")).await;
         assert_ne!(other.id, first.id, "{tenant} {bearer}");
     }

@@ -1,54 +1,20 @@
 //! The agent under test: the first word of a message says what its handler does.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use agent_sdk::prelude::*;
-use tokio::sync::watch;
 
-/// Points at which handlers report and wait, by name, so that tests wait for events and not for time.
-#[derive(Clone, Default)]
-pub(crate) struct Gates(Arc<Mutex<HashMap<String, watch::Sender<Gate>>>>);
+use crate::gates::Gates;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Gate {
-    pub(crate) entered: bool,
-    pub(crate) open: bool,
-    pub(crate) dropped: bool,
-}
+mod cards;
+mod guarded;
+pub(crate) mod kinds;
+pub(crate) mod methods;
+pub(crate) mod pushing;
+pub(crate) mod rpc;
+pub(crate) mod shout;
 
-impl Gates {
-    fn gate(&self, name: &str) -> watch::Sender<Gate> {
-        self.0.lock().unwrap().entry(name.to_owned()).or_default().clone()
-    }
-
-    pub(crate) fn open(&self, name: &str) {
-        self.gate(name).send_modify(|gate| gate.open = true);
-    }
-
-    /// Resolves once the gate is as wanted.
-    pub(crate) async fn wait(&self, name: &str, wanted: impl FnMut(&Gate) -> bool) {
-        self.gate(name).subscribe().wait_for(wanted).await.unwrap();
-    }
-
-    pub(crate) async fn pass(&self, name: &str) {
-        let gate = self.gate(name);
-        let _dropped = OnDrop(gate.clone());
-        gate.send_modify(|gate| gate.entered = true);
-        gate.subscribe().wait_for(|gate| gate.open).await.unwrap();
-    }
-}
-
-struct OnDrop(watch::Sender<Gate>);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.send_modify(|gate| gate.dropped = true);
-    }
-}
+pub(crate) use kinds::Kind;
 
 /// A word of a message's text.
 fn word(text: &str, index: usize) -> &str {
@@ -181,7 +147,7 @@ async fn either(gates: Gates, turn: Turn, task: TaskUpdater) -> Result<(), Handl
     }
 }
 
-pub(crate) fn agent(gates: &Gates) -> Agent {
+fn agent(gates: &Gates) -> Agent {
     let (a, b, c) = (gates.clone(), gates.clone(), gates.clone());
     Agent::new("Behaviour", "Does what it is told")
         .skill(Skill::new("act", "Act").tag("test"), move |turn, task| act(a.clone(), turn, task))
