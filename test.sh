@@ -33,8 +33,9 @@ step "lints"
 cargo clippy --all-targets --locked -- -D warnings
 
 step "lints of components and what runs them, built apart from the rest"
-cargo clippy --locked -p nuncio-component-host --all-targets -- -D warnings
+cargo clippy --locked -p nuncio-component-host -p nuncio-component-tests --all-targets -- -D warnings
 component() { cargo clippy --locked --target wasm32-wasip2 "$@" -- -D warnings; }
+component -p nuncio-behaviour-component
 component -p nuncio-component-guest -p nuncio-conformance-component -p nuncio-peer-component
 component -p nuncio-storage-component --features spin-sqlite,spin-key-value
 component -p nuncio-storage-component --features spin-key-value
@@ -79,4 +80,4 @@ step "tests"
 cargo test --locked
 
 step "tests of components, built apart from the rest"
-cargo test --locked -p nuncio-component-host
+cargo test --locked -p nuncio-component-host -p nuncio-component-tests
