@@ -21,7 +21,8 @@ case " $* " in *" tck "* | *" acts "* | *" itk "* | *" tck03 "*)
 esac
 case " $* " in *-component*)
   # Apart from each other: the features of native builds and of components are not to be unified.
-  cargo build --locked --target wasm32-wasip2 --profile component -p nuncio-conformance-component
+  cargo build --locked --target wasm32-wasip2 --profile component -p nuncio-conformance-component \
+    --features spin-sqlite
   cargo build --locked -p nuncio-component-host
   ;;
 esac
@@ -48,14 +49,14 @@ with_agent() {
   judge "$agent" --httpPort "$http" --grpcPort $((http + 1)) $options -- "$@"
 }
 
-# The same with the agent as a component: with_component "NAME=VALUE ..." COMMAND... Its tasks are in the memory of
-# an instance, which therefore stays.
+# The same with the agent as a component, its tasks in SQLite: with_component "NAME=VALUE ..." COMMAND...
 with_component() {
   local variables=()
   for variable in $1; do variables+=(--env "$variable"); done
   shift
+  rm -f "$out/component.db"*
   judge "$target/debug/component_host" "$component" --listen "127.0.0.1:$http" --allow 'http://127.0.0.1:*' \
-    --idle-ms 600000 --requests-per-instance 1000000 --concurrent-requests 1000 "${variables[@]}" -- "$@"
+    --sqlite "default=$out/component.db" "${variables[@]}" -- "$@"
 }
 
 # A server, and a suite against it: judge SERVER -- COMMAND...
