@@ -27,7 +27,7 @@ pub enum SqlFailureKind {
     /// The connection was lost, or the server broke down, while something was being stored: whether it
     /// is, is not known.
     Unknown,
-    /// Two transactions stood in each other's way; either may be tried again.
+    /// Two writers stood in each other's way; either may be tried again.
     Again,
     /// Anything else.
     Other,

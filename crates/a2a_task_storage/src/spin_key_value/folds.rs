@@ -19,23 +19,24 @@ const MOST: u64 = 8 << 20;
 pub(super) struct Fold {
     revision: Revision,
     hand: String,
-    pub(super) task: Arc<Task>,
+    /// The task itself; an append that goes on from it takes it, and leaves the rest should it fail.
+    task: Option<Arc<Task>>,
     bytes: u64,
 }
 
 impl Fold {
     pub(super) fn new(head: &Head, task: Arc<Task>) -> Self {
         let hand = head.hand_at(head.revision).to_owned();
-        Self { revision: head.revision, hand, task, bytes: head.size.bytes() }
+        Self { revision: head.revision, hand, task: Some(task), bytes: head.size.bytes() }
     }
 
     /// Whether the log has what was appended then.
-    pub(super) fn is_in(&self, head: &Head) -> bool {
+    fn is_in(&self, head: &Head) -> bool {
         head.revision >= self.revision && head.hand_at(self.revision) == self.hand
     }
 
     /// Whether the log ends with it.
-    pub(super) fn ends(&self, head: &Head) -> bool {
+    fn ends(&self, head: &Head) -> bool {
         head.revision == self.revision && self.is_in(head)
     }
 }
@@ -49,15 +50,26 @@ impl Folds {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn take(&self, id: TaskId) -> Option<Fold> {
-        let mut kept = self.kept();
-        let place = kept.iter().position(|(other, _)| *other == id)?;
-        kept.remove(place).map(|(_, fold)| fold)
+    /// Whether the log of a task has not what was appended last.
+    pub(super) fn is_lost(&self, id: TaskId, head: &Head) -> bool {
+        self.kept().iter().any(|(other, fold)| *other == id && !fold.is_in(head))
     }
 
-    /// Keeps a fold; the one of before was taken.
+    /// The task, if the log ends with what was appended last. That it was appended stays known.
+    pub(super) fn take_task(&self, id: TaskId, head: &Head) -> Option<Arc<Task>> {
+        let mut kept = self.kept();
+        let (_, fold) = kept.iter_mut().find(|(other, fold)| *other == id && fold.ends(head))?;
+        fold.task.take()
+    }
+
+    pub(super) fn forget(&self, id: TaskId) {
+        self.kept().retain(|(other, _)| *other != id);
+    }
+
+    /// Keeps a fold in place of the one of before.
     pub(super) fn put(&self, id: TaskId, fold: Fold) {
         let mut kept = self.kept();
+        kept.retain(|(other, _)| *other != id);
         kept.push_back((id, fold));
         let mut bytes: u64 = kept.iter().map(|(_, fold)| fold.bytes).sum();
         while bytes > MOST

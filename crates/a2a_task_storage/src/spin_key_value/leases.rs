@@ -36,6 +36,8 @@ impl<P: Pairs> KeyValueStorage<P> {
     }
 
     pub(super) async fn renew_now(&self, replica: ReplicaId, time: Duration) -> Result<bool, StorageError> {
+        // Nobody leaves between the look and the write, which would bring it back.
+        let _one = self.writing.lock().await;
         let there = self.is_present(replica).await?;
         if there {
             self.write(&pairs::replica(replica), &in_time(time)).await?;
@@ -44,7 +46,14 @@ impl<P: Pairs> KeyValueStorage<P> {
     }
 
     pub(super) async fn leave_now(&self, replica: ReplicaId) -> Result<(), StorageError> {
-        self.pairs.delete(&pairs::replica(replica)).await
+        let _one = self.writing.lock().await;
+        self.pairs.delete(&pairs::replica(replica)).await?;
+        let (mut known, left) = (self.replicas().await?, Hex::from(replica));
+        if !known.contains(&left) {
+            return Ok(());
+        }
+        known.retain(|known| *known != left);
+        self.write(pairs::REPLICAS, &known).await
     }
 
     pub(super) async fn is_present(&self, replica: ReplicaId) -> Result<bool, StorageError> {
@@ -90,10 +99,10 @@ impl<P: Pairs> KeyValueStorage<P> {
         {
             return Ok(Taken::By(lease));
         }
-        // Whoever runs it anew has read its log; what was written before does not count.
-        self.folds.take(id);
         let lease = held.next(replica);
         self.write(&pairs::lease(id), &Held::by(lease)).await?;
+        // Whoever runs it anew has read its log; what was written before does not count.
+        self.folds.forget(id);
         match self.held(id).await?.lease() {
             Some(other) if other != lease && other.fence >= lease.fence => Ok(Taken::By(other)),
             _ => Ok(Taken::Lease { lease, orphaned: held.lease().is_some() }),

@@ -14,10 +14,12 @@ use super::{
     pairs::{self, Pairs},
     records::{Head, Held, Pushes, PushesLine},
 };
-use crate::SqlFailure;
+use crate::{SqlFailure, SqlFailureKind};
 
 /// Nobody has this id: what it holds is as good as lost.
 const NOBODY: ReplicaId = ReplicaId::from_u128(0);
+/// So often an append is tried that goes wherever the log ends, while other instances append too.
+pub(super) const TRIES: usize = 20;
 
 impl<P: Pairs> KeyValueStorage<P> {
     pub(super) async fn head(&self, id: TaskId) -> Result<Option<Head>, StorageError> {
@@ -87,13 +89,15 @@ impl<P: Pairs> KeyValueStorage<P> {
         author: Author,
     ) -> Result<Revision, StorageError> {
         let _one = self.writing.lock().await;
-        loop {
+        for _ in 0..TRIES {
             match self.try_append(scope, id, expected, &events, author).await {
                 // Another instance was quicker.
                 Err(StorageError::Conflict { .. }) if expected == AT_THE_END => {}
                 done => return done,
             }
         }
+        let what = format!("other instances append to task {id} all the time: try again");
+        Err(SqlFailure::new(SqlFailureKind::Again, what).into())
     }
 
     async fn try_append(
@@ -111,21 +115,18 @@ impl<P: Pairs> KeyValueStorage<P> {
         {
             return Err(StorageError::Fenced);
         }
-        let (kept, lost) = match self.folds.take(id) {
-            Some(fold) if !fold.is_in(&before) => (None, Some(fold)),
-            kept => (kept, None),
-        };
+        let lost = self.folds.is_lost(id, &before);
         if let Author::Run(lease) = author
-            && lost.is_some()
+            && lost
         {
             // Another instance has written over what this one has acknowledged, and has not seen it.
             // So whoever runs the task knows of a log that is not there: let somebody take it over.
             tracing::error!(task = %id, "another instance has written over events of this task, which are lost");
             self.write(&pairs::lease(id), &Held::by(Lease { replica: NOBODY, ..lease })).await?;
+            self.folds.forget(id);
             return Err(StorageError::Fenced);
         }
         if expected != AT_THE_END && expected != before.revision {
-            kept.or(lost).into_iter().for_each(|fold| self.folds.put(id, fold));
             return Err(StorageError::Conflict { current: before.revision });
         }
         let claimed = if author == Author::Claimant { Some(message_id(events)?) } else { None };
@@ -133,9 +134,9 @@ impl<P: Pairs> KeyValueStorage<P> {
             return Ok(before.revision);
         }
         let mut head = before.clone();
-        let mut task = match kept {
-            Some(fold) if fold.ends(&before) => fold.task,
-            _ => {
+        let mut task = match self.folds.take_task(id, &before) {
+            Some(task) => task,
+            None => {
                 // What goes on from another's events, or from one's own of long ago, is by another hand.
                 head.hands.push((before.revision + 1, self.new_hand()));
                 Arc::new(self.fold(id, &before, before.revision).await?)
@@ -155,10 +156,9 @@ impl<P: Pairs> KeyValueStorage<P> {
             self.refresh_row(id, &head).await?;
         }
         self.settle_use(&head).await?;
-        match lost {
-            // The run has yet to hear of it.
-            Some(lost) => self.folds.put(id, lost),
-            None => self.keep_fold(id, &head, task),
+        // Of one that is lost the run has yet to hear.
+        if !lost || head.has_ended() {
+            self.keep_fold(id, &head, task);
         }
         Ok(head.revision)
     }
@@ -212,8 +212,9 @@ impl<P: Pairs> KeyValueStorage<P> {
     }
 
     fn keep_fold(&self, id: TaskId, head: &Head, task: Arc<Task>) {
-        if !head.has_ended() {
-            self.folds.put(id, Fold::new(head, task));
+        match head.has_ended() {
+            true => self.folds.forget(id),
+            false => self.folds.put(id, Fold::new(head, task)),
         }
     }
 

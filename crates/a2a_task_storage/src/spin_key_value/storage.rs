@@ -152,11 +152,11 @@ impl<P: Pairs> FleetStorage for KeyValueStorage<P> {
     }
 
     fn renew(&self, replica: ReplicaId, time: Duration) -> BoxFuture<'_, Result<bool, StorageError>> {
-        Box::pin(self.renew_now(replica, time))
+        self.apart(|this| async move { this.renew_now(replica, time).await })
     }
 
     fn leave(&self, replica: ReplicaId) -> BoxFuture<'_, Result<(), StorageError>> {
-        Box::pin(self.leave_now(replica))
+        self.apart(|this| async move { this.leave_now(replica).await })
     }
 
     fn take<'a>(

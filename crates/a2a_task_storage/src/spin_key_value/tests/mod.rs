@@ -1,5 +1,6 @@
 //! The storage over a map in memory, in which several instances can stand in each other's way.
 
+mod folds;
 mod map;
 mod races;
 mod retention;

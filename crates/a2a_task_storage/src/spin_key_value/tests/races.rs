@@ -31,7 +31,7 @@ fn of_two_instances_that_append_one_gives_way() {
                 assert!(matches!(stored, Ok(2)), "{stored:?}");
             })
         });
-        one.folds.take(id(1));
+        one.folds.forget(id(1));
         let late = one.append(&scope(), id(1), 1, vec![said(3, "One.")], Author::Caller).await;
         assert!(matches!(late, Err(StorageError::Conflict { current: 2 })), "{late:?}");
         for storage in [&one, &other] {
@@ -47,7 +47,7 @@ fn of_two_instances_that_append_one_gives_way() {
 fn what_a_caller_says_gets_in_beside_another_instance() {
     block_on(async {
         let (map, one, other) = two().await;
-        one.folds.take(id(1));
+        one.folds.forget(id(1));
         let event = format!("a2a.event.{}.{}-1.2", id(1), one.writer);
         map.interrupt(&event, move || {
             let other = other.clone();
@@ -136,6 +136,23 @@ fn a_task_that_lost_its_row_is_listed_once_it_changes() {
         one.append(&scope(), id(1), 1, vec![status(2, TaskState::Working)], Author::Caller).await.unwrap();
         assert_eq!(total().await, 1);
     });
+}
+
+/// However the accesses fall: who leaves while it renews its time has left.
+#[test]
+fn no_renewal_brings_back_who_leaves() {
+    for seed in 0..200 {
+        block_on(async {
+            let map = Map::default();
+            let storage = instance(&map, REPLICA).await;
+            map.dawdle(seed);
+            let (renewed, left) = futures::join!(storage.renew(REPLICA, LONG), storage.leave(REPLICA));
+            renewed.unwrap();
+            left.unwrap();
+            assert!(!storage.renew(REPLICA, LONG).await.unwrap(), "{seed}");
+            assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap()), (0, Vec::new()), "{seed}");
+        });
+    }
 }
 
 /// However the accesses of two instances fall: each append is in the log whole or not at all, and most of

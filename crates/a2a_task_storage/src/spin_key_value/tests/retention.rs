@@ -166,10 +166,33 @@ fn claims_and_replicas_are_forgotten() {
         storage.join(ReplicaId::from_u128(2), Duration::ZERO).await.unwrap();
         storage.join(ReplicaId::from_u128(3), LONG).await.unwrap();
         storage.leave(ReplicaId::from_u128(3)).await.unwrap();
-        assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap().len()), (2, 3));
+        assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap().len()), (2, 2));
         sweep_all(&storage, 0).await;
         assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap().len()), (1, 1));
         assert!(storage.renew(REPLICA, LONG).await.unwrap());
+    });
+}
+
+#[test]
+fn who_leaves_leaves_nothing() {
+    block_on(async {
+        let (map, storage) = keeping(WINDOW).await;
+        for number in 2..20 {
+            let replica = ReplicaId::from_u128(number);
+            storage.join(replica, LONG).await.unwrap();
+            storage.leave(replica).await.unwrap();
+            storage.leave(replica).await.unwrap();
+            assert_eq!(storage.replicas().await.unwrap(), [REPLICA.into()]);
+        }
+        // One that dies while it leaves has left; a sweep forgets the rest.
+        storage.join(ReplicaId::from_u128(2), LONG).await.unwrap();
+        map.die_after(1);
+        storage.leave(ReplicaId::from_u128(2)).await.unwrap_err();
+        map.revive();
+        assert!(!storage.renew(ReplicaId::from_u128(2), LONG).await.unwrap());
+        assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap().len()), (1, 2));
+        sweep_all(&storage, 0).await;
+        assert_eq!((map.count("a2a.replica."), storage.replicas().await.unwrap()), (1, vec![REPLICA.into()]));
     });
 }
 
