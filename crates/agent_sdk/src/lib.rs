@@ -25,6 +25,9 @@
 //! Features: `a2a-server` builds and serves agents, `a2a-client` calls them, `grpc` does both over gRPC
 //! too, `signing` signs cards, `macros` makes JSON-RPC methods of functions (`#[a2a_rpc]`); all of these are
 //! on by default. `sqlite` keeps tasks in a file (`Agent::storage`).
+//!
+//! On `wasm32-wasip2` an agent is a component of WebAssembly by `agent_sdk::component!`, without `grpc`;
+//! `spin-sqlite` and `spin-key-value` keep its tasks in what Spin has. See `docs/components.md`.
 
 #[cfg(feature = "a2a-server")]
 mod agent;
