@@ -1,9 +1,9 @@
 //! What a component costs: its size, how long a caller waits for the first byte when an instance has to be started for
 //! its request and when there is one, and how many requests a second are answered.
 //!
-//! `cargo bench -p nuncio-component-host -- FILE.wasm…`; without files, the example `echo`, with its tasks in memory and
-//! in SQLite. The variable `ROUNDS` says how often everything is measured (5 times), the components in turns; the medians
-//! of the rounds are printed.
+//! `cargo bench -p nuncio-component-host --bench component -- "$PWD"/FILE.wasm`; without files, the example `echo`, with
+//! its tasks in memory and in SQLite. The variable `ROUNDS` says how often everything is measured (5 times), the components
+//! in turns; the medians of the rounds are printed.
 
 use std::env;
 use std::error::Error;
