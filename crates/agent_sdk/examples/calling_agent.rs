@@ -24,8 +24,17 @@ impl MessageHandler for Editor {
         let mut edited = task.artifact("edited").description("The storyteller's words, in capitals");
         let mut events = theirs.watch().await?;
         while let Some(event) = events.next().await {
-            if let StreamResponse::ArtifactUpdate(update) = &event?.response {
-                edited.append(update.artifact.text().to_uppercase()).await?;
+            match &event?.response {
+                // What it had written before this began to watch.
+                StreamResponse::Task(theirs) => {
+                    for story in &theirs.artifacts {
+                        edited.append(story.text().to_uppercase()).await?;
+                    }
+                }
+                StreamResponse::ArtifactUpdate(update) => {
+                    edited.append(update.artifact.text().to_uppercase()).await?;
+                }
+                _ => {}
             }
         }
         task.complete().await
