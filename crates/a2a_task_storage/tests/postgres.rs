@@ -171,8 +171,9 @@ async fn append_through(storage: &impl Storage, cuts: usize, mut cut: impl Async
     });
     let disturb = async {
         for round in 1..=cuts as u64 {
-            // Not always at the same place of the next append.
-            while appended.load(Relaxed) < round * 10 + round % 7 {
+            // Not always at the same place of the next append; and more than can have been on their way at the last cut.
+            let enough = appended.load(Relaxed) + 10 + round % 7;
+            while appended.load(Relaxed) < enough {
                 grown.notified().await;
             }
             cut().await;
