@@ -20,7 +20,13 @@
 //!
 //!     impl add {
 //!         async fn call(agent: &(impl AgentService + ?Sized), a: i64, b: i64) -> Result<i64, Error> {
-//!             generated::call::<__Params, i64>(agent, "example/add", &__Params { a, b }).await
+//!             Self::call_with(agent, CallContext::new(), a, b).await
+//!         }
+//!
+//!         async fn call_with(
+//!             agent: &(impl AgentService + ?Sized), context: CallContext, a: i64, b: i64,
+//!         ) -> Result<i64, Error> {
+//!             generated::call::<__Params, i64>(agent, context, "example/add", &__Params { a, b }).await
 //!         }
 //!     }
 //! };
@@ -98,6 +104,7 @@ struct Written {
     ty: TokenStream,
     /// As arguments of `call`.
     arguments: TokenStream,
+    names: TokenStream,
     /// Of these arguments, a value of the type.
     value: TokenStream,
     /// Of a value `params` of the type, the arguments of the function.
@@ -110,7 +117,8 @@ impl Params {
         let (params, Self { arguments, whole }) = (local("params"), self);
         let names: Vec<_> = arguments.iter().map(|(name, _)| name).collect();
         let types: Vec<_> = arguments.iter().map(|(_, ty)| ty).collect();
-        let written = Written { arguments: quote!(#(#names: #types),*), ..Written::default() };
+        let written =
+            Written { arguments: quote!(#(#names: #types),*), names: quote!(#(#names),*), ..Written::default() };
         match *types {
             [] => Written { ty: quote!(()), value: quote!(()), ..written },
             [ty] if *whole => {
@@ -190,11 +198,12 @@ fn answer(ident: &Ident, name: &LitStr, attributes: &[Attribute], shape: &Shape,
     }
 }
 
-/// The function that calls the method.
+/// The functions that call the method.
 fn call(function: &Function, name: &LitStr, shape: &Shape, params: &Written) -> TokenStream {
     let Function { visibility, signature, body, .. } = function;
-    let (ident, agent, Answer { result, item, stream }) = (&signature.ident, local("agent"), &shape.answer);
-    let Written { ty, arguments, value, .. } = params;
+    let (ident, Answer { result, item, stream }) = (&signature.ident, &shape.answer);
+    let (agent, context) = (local("agent"), local("context"));
+    let Written { ty, arguments, names, value, .. } = params;
     let error = quote!(::agent_sdk::protocol::Error);
     // What a function fails with need not be what its callers are told; of one without a body it is.
     let one = match body {
@@ -229,7 +238,17 @@ fn call(function: &Function, name: &LitStr, shape: &Shape, params: &Written) -> 
                 #agent: &(impl ::agent_sdk::ports::AgentService + ?::core::marker::Sized),
                 #arguments
             ) -> #returned {
-                ::agent_sdk::generated::#operation::<#ty, #result>(#agent, #name, &#value).await
+                Self::call_with(#agent, ::agent_sdk::ports::CallContext::new(), #names).await
+            }
+
+            /// As `call`, with what is known of the call besides: extensions to activate, who is behind it.
+            #[allow(dead_code, clippy::too_many_arguments)]
+            #visibility async fn call_with(
+                #agent: &(impl ::agent_sdk::ports::AgentService + ?::core::marker::Sized),
+                #context: ::agent_sdk::ports::CallContext,
+                #arguments
+            ) -> #returned {
+                ::agent_sdk::generated::#operation::<#ty, #result>(#agent, #context, #name, &#value).await
             }
         }
         #(#fit)*

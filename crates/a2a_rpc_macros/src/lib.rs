@@ -24,7 +24,8 @@ use proc_macro::TokenStream;
 ///
 /// The function stays what it is. Beside it there is a type of the same name, by which an agent answers the
 /// method, `agent.rpc::<add>()`, and others call it: `add::call(&client, 1, 2).await?`. The client may be anything
-/// that answers calls, an agent in process too.
+/// that answers calls, an agent in process too. `add::call_with(&client, context, 1, 2)` says besides what a
+/// `CallContext` does, such as which extensions are asked for.
 ///
 /// - The name is `vendor/method`, and none of the protocol's.
 /// - The first argument is the context of the call; its type is written `CallContext`.

@@ -8,16 +8,18 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub async fn call<P: Serialize, R: DeserializeOwned>(
     agent: &(impl AgentService + ?Sized),
+    context: CallContext,
     method: &str,
     params: &P,
 ) -> Result<R, Error> {
-    agent.call_method(CallContext::new(), method, params).await
+    agent.call_method(context, method, params).await
 }
 
 pub async fn call_streaming<P: Serialize, R: DeserializeOwned>(
     agent: &(impl AgentService + ?Sized),
+    context: CallContext,
     method: &str,
     params: &P,
 ) -> Result<BoxStream<'static, Result<R, Error>>, Error> {
-    agent.stream_method(CallContext::new(), method, params).await
+    agent.stream_method(context, method, params).await
 }

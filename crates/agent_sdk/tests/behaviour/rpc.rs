@@ -11,6 +11,7 @@ use crate::{
     agent::{
         kinds,
         rpc::{Count, Counted, add, count, count_up, ping, visits},
+        shout::SHOUT,
     },
     bindings::Binding,
     world::{Reach, World, refusal},
@@ -99,10 +100,25 @@ async fn a_function_has_the_context_and_its_state(binding: Binding) {
     world.end().await;
 }
 
+async fn a_call_may_ask_for_more_than_its_arguments(binding: Binding) {
+    let world = World::of(binding, kinds::RPC_SHOUTS_ONLY).await;
+    let service = &world.service;
+    assert_eq!(refusal(ping::call(service).await).0, ErrorKind::ExtensionSupportRequired);
+    let mut context = CallContext::new();
+    context.extensions.push(SHOUT.to_owned());
+    assert_eq!(ping::call_with(service, context.clone()).await.unwrap(), "pong");
+    let results = count_up::call_with(service, context, vec![1, 2], Some(10)).await.unwrap();
+    assert_eq!(results.map(Result::unwrap).collect::<Vec<_>>().await, [11, 12]);
+    let seen = ["call example/ping", "reply Custom", "call example/count-up", "reply CustomStream"];
+    assert_eq!(world.gates.told().borrow()[..], seen);
+    world.end().await;
+}
+
 crate::over_all_bindings!(
     if has_own_methods;
     a_function_is_called_by_its_name_there_as_here,
     arguments_are_members_of_the_parameters,
     a_stream_ends_with_its_first_error,
     a_function_has_the_context_and_its_state,
+    a_call_may_ask_for_more_than_its_arguments,
 );

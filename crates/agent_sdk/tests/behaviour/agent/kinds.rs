@@ -67,6 +67,7 @@ kinds! {
 
     RPC = |_, agent| rpc::all(agent);
     RPC_GUARDED = |_, agent| rpc::all(agent).authenticate(guarded::tokens());
+    RPC_SHOUTS_ONLY = |gates, agent| shout::required(gates, rpc::all(agent));
 
     SHOUTS = |gates, agent| shout::allowed(gates, agent);
     SHOUTS_ONLY = |gates, agent| shout::required(gates, agent);
