@@ -62,6 +62,9 @@ done
 
 step "docs"
 cargo doc --no-deps --locked --quiet
+cargo doc --no-deps --locked --quiet --target wasm32-wasip2 -p nuncio-agent-sdk -p nuncio-a2a-host \
+  -p nuncio-a2a-http-server -p nuncio-a2a-http-client --no-default-features \
+  --features nuncio-agent-sdk/a2a-server,nuncio-agent-sdk/a2a-client,nuncio-agent-sdk/macros,nuncio-agent-sdk/spin-sqlite
 
 step "dependencies"
 if have cargo-deny; then

@@ -3,7 +3,7 @@
 use tracing_subscriber::{filter::LevelFilter, fmt};
 
 /// Writes warnings and errors to standard error, unless the program has set a `tracing` subscriber of
-/// its own already. [`Agent::serve`](crate::Agent::serve) does this by itself.
+/// its own already. Serving an agent, and exporting one from a component, does this by itself.
 pub fn log_to_stderr() {
     if !tracing::dispatcher::has_been_set() {
         let log = fmt().with_max_level(LevelFilter::WARN).with_writer(std::io::stderr).with_ansi(false);
