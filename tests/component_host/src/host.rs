@@ -34,6 +34,7 @@ pub struct Host {
     sqlite: BTreeMap<String, Location>,
     key_value: BTreeMap<String, Location>,
     lifetime: Lifetime,
+    says_what_is_called: bool,
     inherit_output: bool,
 }
 
@@ -53,6 +54,7 @@ impl Host {
             sqlite: BTreeMap::new(),
             key_value: BTreeMap::new(),
             lifetime: Lifetime { idle: Duration::from_secs(1), requests: 128, concurrent_requests: 16 },
+            says_what_is_called: true,
             inherit_output: false,
         }
     }
@@ -107,6 +109,12 @@ impl Host {
         self
     }
 
+    /// Gives requests as `wasmtime serve` 48 does: with their path alone, and nothing of the address that was called.
+    pub fn paths_only(mut self) -> Self {
+        self.says_what_is_called = false;
+        self
+    }
+
     /// Also writes what the component writes to the standard output and error of this process.
     pub fn inherit_output(mut self) -> Self {
         self.inherit_output = true;
@@ -136,7 +144,8 @@ impl Host {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
         let mut connections = JoinSet::new();
-        connections.spawn(end.clone().run_until_cancelled_owned(accept(listener, ProxyHandler::new(starter))));
+        let accepting = accept(listener, ProxyHandler::new(starter), self.says_what_is_called);
+        connections.spawn(end.clone().run_until_cancelled_owned(accepting));
         Ok(Serving { address, stdout, stderr, instances: instances.subscribe(), connections, end: end.drop_guard() })
     }
 }
@@ -188,7 +197,7 @@ impl Serving {
 }
 
 /// Accepts connections and serves them, all of them until this future is dropped.
-async fn accept(listener: TcpListener, handler: ProxyHandler<Starter>) {
+async fn accept(listener: TcpListener, handler: ProxyHandler<Starter>, says_what_is_called: bool) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -196,7 +205,7 @@ async fn accept(listener: TcpListener, handler: ProxyHandler<Starter>) {
                 let Ok((stream, client)) = accepted else { continue };
                 let handler = handler.clone();
                 connections.spawn(async move {
-                    let service = service_fn(move |request| respond(handler.clone(), request, client));
+                    let service = service_fn(move |request| respond(handler.clone(), request, says_what_is_called.then_some(client)));
                     let server = auto::Builder::new(TokioExecutor::new());
                     // It fails when the client goes away or does not speak HTTP: nobody is left to be told.
                     _ = server.serve_connection(TokioIo::new(stream), service).await;
@@ -211,9 +220,12 @@ async fn accept(listener: TcpListener, handler: ProxyHandler<Starter>) {
 async fn respond(
     handler: ProxyHandler<Starter>,
     request: http::Request<Incoming>,
-    client: SocketAddr,
+    client: Option<SocketAddr>,
 ) -> Result<http::Response<WasiBody>, Unclear> {
-    let request = request::from_client(request, client)?;
+    let request = match client {
+        Some(client) => request::with_address(request, client)?,
+        None => request::with_path(request),
+    };
     Ok(handler.handle((), request).await.unwrap_or_else(|error| {
         handler.state().stderr.push(format!("request failed: {error:?}\n").as_bytes());
         let mut response = http::Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use wasmtime_wasi_http::WasiBody;
 
 /// A request as Spin gives it to a component with the route `/...`.
-pub(crate) fn from_client(
+pub(crate) fn with_address(
     mut request: http::Request<Incoming>,
     client: SocketAddr,
 ) -> Result<http::Request<WasiBody>, Unclear> {
@@ -36,6 +36,11 @@ pub(crate) fn from_client(
     }
     *request.uri_mut() = uri;
     Ok(request.map(|body| body.map_err(Into::into).boxed_unsync()))
+}
+
+/// A request as `wasmtime serve` gives it to a component.
+pub(crate) fn with_path(request: http::Request<Incoming>) -> http::Request<WasiBody> {
+    request.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
 /// The authority that the target and the `host` header agree on.

@@ -256,6 +256,20 @@ async fn an_agent_without_an_address_of_its_own_has_that_of_this_machine_only() 
 }
 
 #[tokio::test]
+async fn where_no_host_says_what_is_called_the_agent_has_to_be_told() {
+    let (serving, _line) = serve("PLAIN", Host::paths_only).await;
+    let answer = get(&serving, "localhost:3000", "/.well-known/agent-card.json").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(serving.stderr().borrow().contains("set NUNCIO_PUBLIC_URL in the environment"));
+
+    let public = "http://localhost:3000";
+    let (serving, _line) = serve("PLAIN", |host| host.paths_only().env("NUNCIO_PUBLIC_URL", public)).await;
+    let answer = get(&serving, "localhost:3000", "/.well-known/agent-card.json").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains(r#""url":"http://localhost:3000/""#), "{answer}");
+}
+
+#[tokio::test]
 async fn an_agent_below_a_path_is_reached_there() {
     let public = "https://agents.example/one/";
     let (serving, _line) = serve("PLAIN", |host| host.env("NUNCIO_PUBLIC_URL", public)).await;
