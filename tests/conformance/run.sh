@@ -2,7 +2,7 @@
 # Runs the official conformance suites against examples/conformance_agent, in each of its configurations.
 #   tests/conformance/run.sh FOLDER [tck] [acts] [itk] [tck03] [tck-component] [tck03-component]
 # FOLDER is what setup.sh has filled; without names all of them run. The results are in target/conformance.
-# The suites of a component run against the same agent in tests/component_host.
+# The suites of a component run against the same agent in tests/component_host, or with SPIN=COMMAND in Spin.
 # AGENT_PORT (9999) and the port after it have to be free.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -51,12 +51,30 @@ with_agent() {
 
 # The same with the agent as a component, its tasks in SQLite: with_component "NAME=VALUE ..." COMMAND...
 with_component() {
-  local variables=()
-  for variable in $1; do variables+=(--env "$variable"); done
+  local variables=$1 options=() said=
   shift
-  rm -f "$out/component.db"*
+  rm -rf "$out/component.db"* "$out/.spin"
+  if [ -n "${SPIN:-}" ]; then
+    for variable in $variables; do said+="${variable%%=*} = \"${variable#*=}\", "; done
+    cat >"$out/spin.toml" <<MANIFEST
+spin_manifest_version = 2
+[application]
+name = "conformance"
+[[trigger.http]]
+route = "/..."
+component = "agent"
+[component.agent]
+source = "$component"
+environment = { ${said%, } }
+allowed_outbound_hosts = ["http://127.0.0.1:*"]
+sqlite_databases = ["default"]
+MANIFEST
+    judge "$SPIN" up --from "$out/spin.toml" --listen "127.0.0.1:$http" -- "$@"
+    return
+  fi
+  for variable in $variables; do options+=(--env "$variable"); done
   judge "$target/debug/component_host" "$component" --listen "127.0.0.1:$http" --allow 'http://127.0.0.1:*' \
-    --sqlite "default=$out/component.db" "${variables[@]}" -- "$@"
+    --sqlite "default=$out/component.db" "${options[@]}" -- "$@"
 }
 
 # A server, and a suite against it: judge SERVER -- COMMAND...
