@@ -44,5 +44,5 @@ pub use storage::{
     PushConfigKey, PushConfigRow, PushFailure, ReplicaId, Revision, Scope, Snapshot, Storage, StorageError, Taken,
     TaskId, TaskPage, TaskStorage,
 };
-pub use transport_error::{TransportError, causes};
+pub use transport_error::{Chain, TransportError, causes};
 pub use updater::{ArtifactWriter, PROGRESS, Parts, TaskUpdater};

@@ -120,3 +120,14 @@ pub fn causes(error: &(dyn StdError + 'static), f: &mut fmt::Formatter<'_>) -> f
     }
     Ok(())
 }
+
+/// An error with its causes, for a log.
+#[derive(Debug)]
+pub struct Chain<'a>(pub &'a (dyn StdError + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        causes(self.0, f)
+    }
+}

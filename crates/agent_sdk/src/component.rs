@@ -2,11 +2,10 @@
 
 use std::{
     error::Error,
-    fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use a2a_app_ports::causes;
+use a2a_app_ports::Chain;
 use a2a_http_server::{Body, HttpServer, component, host};
 use http::{StatusCode, Uri};
 use protocol_transport_core::is_loopback_host;
@@ -167,14 +166,4 @@ fn loopback(request: &Request) -> Option<String> {
     let url = format!("http://{authority}");
     let called: Uri = url.parse().ok()?;
     is_loopback_host(called.host()?).then_some(url)
-}
-
-/// An error and its causes.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        causes(self.0, f)
-    }
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{BoxFuture, Holder, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
+use a2a_app_ports::{BoxFuture, Chain, Holder, Lease, ReplicaId, Scope, StorageError, Taken, TaskId};
 use event_listener::Event as Signal;
 use futures::{
     future::{Either, select},
@@ -22,7 +22,6 @@ use futures::{
 use super::{
     Shared,
     live::{Live, lock},
-    run::Chain,
 };
 
 /// After these parts of the lease time without an answer it is over, with the rest to spare.

@@ -28,7 +28,7 @@ use std::{
 };
 
 use a2a_app_ports::{
-    AgentService, BoxFuture, CallContext, CardHandle, EventBus, Holder, Host, Lifecycle, PushTransport, Reply,
+    AgentService, BoxFuture, CallContext, CardHandle, Chain, EventBus, Holder, Host, Lifecycle, PushTransport, Reply,
     Revision, Scope, Snapshot, Storage, StorageError, TaskId,
 };
 use a2a_protocol_core::{Call, Capability, Error, ErrorKind, GetTaskRequest, SubscribeToTaskRequest, Task, shortened};
@@ -65,8 +65,8 @@ pub struct EngineOptions {
     /// How replicas wake each other; without it, they look.
     pub bus: Option<Arc<dyn EventBus>>,
     /// How often a replica looks for what others have stored of the tasks that are watched here, should
-    /// nobody tell it; 5 s, in components a quarter of a second. While there is nothing new it looks less often: up to four times as long
-    /// apart, unless that is more than 5 s.
+    /// nobody tell it; 5 s, in components a quarter of a second. While there is nothing new it looks less
+    /// often: up to four times as long apart, unless that is more than 5 s.
     pub look_time: Duration,
     /// How webhooks are told what happens to tasks.
     pub push: PushOptions,
@@ -319,7 +319,7 @@ impl Shared {
             Ok::<_, StorageError>(())
         };
         if let Err(error) = Whole::new(self.clone(), Box::pin(steps)).await {
-            tracing::warn!(task = %id, error = %run::Chain(&error), "cannot settle a task");
+            tracing::warn!(task = %id, error = %Chain(&error), "cannot settle a task");
             return Ok((id, snapshot));
         }
         self.find(scope, name).await

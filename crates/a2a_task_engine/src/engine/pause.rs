@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{Scope, StorageError, TaskId};
+use a2a_app_ports::{Chain, Scope, StorageError, TaskId};
 use a2a_protocol_core::{TaskState, TaskStatus};
 
-use super::{Shared, membership::Acquired, run::Chain};
+use super::{Shared, membership::Acquired};
 
 /// So many tasks are asked for at once.
 const PAUSES: usize = 256;

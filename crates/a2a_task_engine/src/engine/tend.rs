@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use a2a_app_ports::{BoxStream, Scope, Snapshot, StorageError, TaskId, Wake};
+use a2a_app_ports::{BoxStream, Chain, Scope, Snapshot, StorageError, TaskId, Wake};
 use a2a_protocol_core::{Error, TaskState};
 use futures::{
     StreamExt,
@@ -23,7 +23,7 @@ use super::{
     failed,
     live::Live,
     membership::{Acquired, Held, Left},
-    run::{Chain, Subject, TaskRun},
+    run::{Subject, TaskRun},
     slot::News,
 };
 

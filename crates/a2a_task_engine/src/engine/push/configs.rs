@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use a2a_app_ports::{CallContext, PushConfigRow, Reply, Revision, Scope, StorageError, TaskId};
+use a2a_app_ports::{CallContext, Chain, PushConfigRow, Reply, Revision, Scope, StorageError, TaskId};
 use a2a_protocol_core::{
     DeleteTaskPushNotificationConfigRequest, Error, ErrorKind, GetTaskPushNotificationConfigRequest,
     ListTaskPushNotificationConfigsRequest, ListTaskPushNotificationConfigsResponse, ProtocolVersion,
     TaskPushNotificationConfig, shortened,
 };
 
-use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, run::Chain, tokens};
+use crate::engine::{Shared, failed, list::foreign_token, push_not_supported, tokens};
 
 impl Shared {
     /// Configures a webhook: it is told what happens from now on. In place of one that has its id it

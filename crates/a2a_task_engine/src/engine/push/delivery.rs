@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use a2a_app_ports::{PushConfigKey, PushConfigRow, PushFailure, PushOutcome, PushTransport, Revision, StorageError};
+use a2a_app_ports::{
+    Chain, PushConfigKey, PushConfigRow, PushFailure, PushOutcome, PushTransport, Revision, StorageError,
+};
 use a2a_protocol_core::{EventKind, ProtocolVersion, StreamResponse, Task, Timestamp, log, url_origin};
 use futures::future::{Either, select};
 
@@ -11,7 +13,7 @@ use super::{
     body::{self, Notice},
     state::Delivering,
 };
-use crate::engine::{READ_AT_ONCE, Shared, live::Live, membership::Present, run::Chain};
+use crate::engine::{READ_AT_ONCE, Shared, live::Live, membership::Present};
 
 /// A cursor over a task's log that tells a webhook what it reads. Where it is, it stores after every
 /// event; and before every try it reads the configuration again, which may be gone or another.

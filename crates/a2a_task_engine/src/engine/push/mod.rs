@@ -12,7 +12,7 @@ mod state;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use a2a_app_ports::{BoxFuture, PushConfigKey, Revision, Scope, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{BoxFuture, Chain, PushConfigKey, Revision, Scope, Snapshot, StorageError, TaskId};
 use futures::{
     FutureExt, StreamExt,
     future::{Either, select},
@@ -21,7 +21,7 @@ use futures::{
 use protocol_transport_core::policy::Backoff;
 
 use self::{delivery::Delivery, state::Delivering};
-use super::{Shared, live::Live, membership::Present, run::Chain, slot::News};
+use super::{Shared, live::Live, membership::Present, slot::News};
 pub(crate) use state::Pushing;
 
 /// How long to leave a storage alone that has failed.

@@ -2,10 +2,10 @@
 
 use std::{collections::VecDeque, sync::atomic::Ordering, time::Duration};
 
-use a2a_app_ports::{Author, Creation, HandlerError, PushConfigRow, Revision, StorageError};
+use a2a_app_ports::{Author, Chain, Creation, HandlerError, PushConfigRow, Revision, StorageError};
 use a2a_protocol_core::{Event, EventKind, TaskState};
 
-use super::{Chain, Said, Stage, TaskRun};
+use super::{Said, Stage, TaskRun};
 use crate::engine::{
     READ_AT_ONCE,
     live::lock,

@@ -10,7 +10,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use a2a_app_ports::{Answers, CallContext, HandlerError, PushConfigRow, Run, Scope, Snapshot, StorageError, TaskId};
+use a2a_app_ports::{
+    Answers, CallContext, Chain, HandlerError, PushConfigRow, Run, Scope, Snapshot, StorageError, TaskId,
+};
 use a2a_protocol_core::{Error, ErrorKind, Event, EventKind, Message, Part, Role, SendDetails, TaskState};
 use futures::lock::Mutex as AsyncMutex;
 use serde_json::Value;
@@ -363,18 +365,3 @@ const TOO_LONG: &str = "the storage has failed the run for too long";
 
 /// What callers are told when only the log may say more.
 pub(super) const AGENT_FAILED: &str = "the agent failed; its log says why";
-
-/// An error with its causes, for the log.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}

@@ -7,11 +7,11 @@ use std::{
     task::Poll,
 };
 
-use a2a_app_ports::{Answers, BoxFuture, Effect, HandlerError, Run, StorageError, TaskUpdater, Turn};
+use a2a_app_ports::{Answers, BoxFuture, Chain, Effect, HandlerError, Run, StorageError, TaskUpdater, Turn};
 use a2a_protocol_core::{EventKind, Message, TaskState};
 use futures::future::poll_fn;
 
-use super::{Chain, Ended, NextTurn, Stage, Subject, TaskRun};
+use super::{Ended, NextTurn, Stage, Subject, TaskRun};
 
 /// After so many records the updater lets others have a go: a handler that never waits must neither
 /// starve its own stream nor pile up one huge batch.
