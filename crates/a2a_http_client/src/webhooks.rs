@@ -105,12 +105,13 @@ impl Webhooks {
         Ok(built)
     }
 
-    /// Where names are not looked up here, the name itself has to do.
-    fn check_name(&self, url: &Url) -> Result<(), Forbidden> {
-        match (url.host(), &self.lookup) {
-            (Some(url::Host::Domain(name)), None) => self.guard.unknown_name(name),
-            _ => Ok(()),
+    /// The URL, if the guard allows it. Where names are not looked up here, the name itself has to do.
+    fn url(&self, url: &str) -> Result<Url, Forbidden> {
+        let url = self.guard.url(url)?;
+        if let (Some(url::Host::Domain(name)), None) = (url.host(), &self.lookup) {
+            self.guard.unknown_name(name)?;
         }
+        Ok(url)
     }
 
     async fn call(&self, called: &Url, request: PushRequest) -> PushOutcome {
@@ -155,8 +156,7 @@ impl PushTransport for Webhooks {
     /// A name that cannot be looked up now is no reason to refuse the URL: it may come to be.
     fn check<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let url = self.guard.url(url).map_err(refused)?;
-            self.check_name(&url).map_err(refused)?;
+            let url = self.url(url).map_err(refused)?;
             let (Some(url::Host::Domain(name)), Some(lookup)) = (url.host(), &self.lookup) else { return Ok(()) };
             let lookup = within(&*self.host.clock, CHECK, lookup(name.to_owned())).await;
             let addresses: Vec<IpAddr> = lookup.and_then(Result::ok).unwrap_or_default();
@@ -170,8 +170,7 @@ impl PushTransport for Webhooks {
 
     fn deliver(&self, request: PushRequest) -> BoxFuture<'_, PushOutcome> {
         Box::pin(async move {
-            let called = self.guard.url(&request.url).and_then(|url| self.check_name(&url).map(|()| url));
-            let called = match called {
+            let called = match self.url(&request.url) {
                 Ok(called) => called,
                 Err(forbidden) => return PushOutcome::Refused { reason: forbidden.to_string() },
             };
