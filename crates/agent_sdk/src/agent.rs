@@ -223,9 +223,10 @@ impl Agent {
     }
 
     /// Answers a JSON-RPC method of the agent's own, such as `vendor/method`: parameters of type `P`
-    /// with a result of type `R`; see [`rpc`](Self::rpc) for functions that describe themselves. Parameters that do not fit are InvalidParams with the path of the
-    /// field; those that a method finds wrong itself, it refuses by [`Error::invalid`]. The other
-    /// bindings have no place for such methods.
+    /// with a result of type `R`; see [`rpc`](Self::rpc) for functions that describe themselves.
+    /// Parameters that do not fit are InvalidParams with the path of the field; those that a method
+    /// finds wrong itself, it refuses by [`Error::invalid`]. The other bindings have no place for such
+    /// methods.
     ///
     /// Parameters in JSON-RPC are an object or an array, or left out. So `P` is a struct or a map, a
     /// tuple or a list, or, for a method that needs none, `()` or an `Option` of these. With any other
