@@ -21,6 +21,8 @@ mod life;
 mod line;
 #[path = "../../../../crates/agent_sdk/tests/behaviour/lists.rs"]
 mod lists;
+#[path = "../../../../crates/agent_sdk/tests/behaviour/matrix.rs"]
+mod matrix;
 #[path = "../../../../crates/agent_sdk/tests/behaviour/once.rs"]
 mod once;
 #[path = "../../../../crates/agent_sdk/tests/behaviour/push.rs"]
@@ -40,32 +42,15 @@ mod world;
 
 /// As natively, over what reaches a component.
 macro_rules! over_all_bindings {
-    (if $can:ident; $($scenario:ident),* $(,)?) => {
-        $crate::over_all_bindings!(@each (if $can) ($($scenario),*));
+    ($($scenarios:tt)*) => {
+        $crate::matrix::over_bindings!({
+            json_rpc: JsonRpc,
+            http_json: HttpJson,
+            json_rpc_v03: JsonRpcV03,
+            http_json_v03: HttpJsonV03,
+            json_rpc_alone: JsonRpcAlone,
+            http_json_alone: HttpJsonAlone,
+        } $($scenarios)*);
     };
-    ($($scenario:ident),* $(,)?) => {
-        $crate::over_all_bindings!(@each () ($($scenario),*));
-    };
-    (@each $condition:tt $scenarios:tt) => {
-        mod json_rpc { $crate::over_all_bindings!(@tests JsonRpc $condition $scenarios); }
-        mod http_json { $crate::over_all_bindings!(@tests HttpJson $condition $scenarios); }
-        mod json_rpc_v03 { $crate::over_all_bindings!(@tests JsonRpcV03 $condition $scenarios); }
-        mod http_json_v03 { $crate::over_all_bindings!(@tests HttpJsonV03 $condition $scenarios); }
-        mod json_rpc_alone { $crate::over_all_bindings!(@tests JsonRpcAlone $condition $scenarios); }
-        mod http_json_alone { $crate::over_all_bindings!(@tests HttpJsonAlone $condition $scenarios); }
-    };
-    (@tests $binding:ident $condition:tt ($($scenario:ident),*)) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $scenario() {
-                let binding = $crate::bindings::Binding::$binding;
-                if $crate::over_all_bindings!(@can binding $condition) {
-                    super::$scenario(binding).await;
-                }
-            }
-        )*
-    };
-    (@can $binding:ident ()) => { true };
-    (@can $binding:ident (if $can:ident)) => { $binding.$can() };
 }
 pub(crate) use over_all_bindings;
