@@ -205,7 +205,8 @@ async fn accept(listener: TcpListener, handler: ProxyHandler<Starter>, says_what
                 let Ok((stream, client)) = accepted else { continue };
                 let handler = handler.clone();
                 connections.spawn(async move {
-                    let service = service_fn(move |request| respond(handler.clone(), request, says_what_is_called.then_some(client)));
+                    let client = says_what_is_called.then_some(client);
+                    let service = service_fn(move |request| respond(handler.clone(), request, client));
                     let server = auto::Builder::new(TokioExecutor::new());
                     // It fails when the client goes away or does not speak HTTP: nobody is left to be told.
                     _ = server.serve_connection(TokioIo::new(stream), service).await;

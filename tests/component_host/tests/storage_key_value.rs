@@ -3,67 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod storages;
 mod support;
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
-use component_host::{ComponentFile, Host, Serving, build};
-use futures::{StreamExt, future::join_all, stream};
-use http::Method;
-use support::{exchange, until};
-use tempfile::TempDir;
-
-const TASK: &str = "/tasks/1?storage=key-value";
-const APPEND: &str = "/tasks/1/events?storage=key-value";
-
-async fn serve(host: &Host) -> Serving {
-    let load = || ComponentFile::load(build("nuncio-storage-component", &["spin-key-value"])).unwrap();
-    host.serve(&tokio::task::spawn_blocking(load).await.unwrap()).await.unwrap()
-}
-
-/// A host whose component has a store for the label `default`.
-fn with_store(directory: &TempDir) -> Host {
-    Host::new().key_value("default", directory.path().join("store.db"))
-}
-
-async fn ask(serving: &Serving, method: Method, path: &str) -> (u16, String) {
-    let (status, body) = exchange(serving, method, path, "").await;
-    (status.as_u16(), body)
-}
-
-async fn post(serving: &Serving, path: &str) -> (u16, String) {
-    ask(serving, Method::POST, path).await
-}
-
-async fn create(serving: &Serving) {
-    assert_eq!(post(serving, TASK).await, (200, "1".to_owned()));
-}
-
-/// How long the log of the task is.
-async fn revision(serving: &Serving) -> u64 {
-    let (status, body) = ask(serving, Method::GET, TASK).await;
-    assert_eq!(status, 200, "{body}");
-    body.parse().unwrap()
-}
+use component_host::Host;
+use futures::future::join_all;
+use storages::{KEY_VALUE, MOMENTS, post};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spin_key_value_conforms() {
-    let names = ask(&serve(&Host::new()).await, Method::GET, "/cases").await.1;
-    let names: Vec<_> = names.lines().collect();
-    assert!(names.len() > 60, "{names:?}");
-    let directory = tempfile::tempdir().unwrap();
-    // A case that does not hold ends its instance: that is to be alone in it.
-    let host = Host::new().concurrent_requests(1);
-    let file = |name: &str| directory.path().join(format!("{name}.db"));
-    let host = names.iter().fold(host, |host, name| host.key_value(*name, file(name)));
-    let serving = serve(&host).await;
-    let serving = &serving;
-    let runs = names.iter().map(|name| async move {
-        (name, post(serving, &format!("/cases/{name}?storage=key-value&label={name}")).await)
-    });
-    let answers: Vec<_> = stream::iter(runs).buffer_unordered(4).collect().await;
-    let failed: Vec<_> = answers.iter().filter(|(_, (status, _))| *status != 200).collect();
-    assert!(failed.is_empty(), "{failed:#?}\n{}", *serving.stderr().borrow());
+    KEY_VALUE.conforms().await;
 }
 
 /// Several instances at the same moment are what this storage is not for. They may lose what somebody was told is stored,
@@ -72,18 +23,18 @@ async fn spin_key_value_conforms() {
 async fn racing_instances_do_no_more_than_lose_what_they_write_at_once() {
     const ROUNDS: u64 = 20;
     let directory = tempfile::tempdir().unwrap();
-    let serving = serve(&with_store(&directory)).await;
-    create(&serving).await;
+    let serving = KEY_VALUE.serve(&KEY_VALUE.host(&directory)).await;
+    KEY_VALUE.create(&serving).await;
     let mut lost = 0;
     for revision in 1..=ROUNDS {
-        let path = format!("{APPEND}&expected={revision}");
+        let path = KEY_VALUE.append(revision);
         let answers = join_all((0..12).map(|_| post(&serving, &path))).await;
         let next = (revision + 1).to_string();
         assert!(answers.iter().all(|(status, at)| matches!(status, 200 | 409) && *at == next), "{answers:?}");
         let won = answers.iter().filter(|(status, _)| *status == 200).count();
         assert!(won > 0, "{answers:?}");
         lost += won - 1;
-        assert_eq!(self::revision(&serving).await, revision + 1);
+        assert_eq!(KEY_VALUE.revision(&serving).await, revision + 1);
     }
     assert!(lost < 3 * ROUNDS as usize, "{lost} of {} are lost", 12 * ROUNDS);
 }
@@ -91,48 +42,39 @@ async fn racing_instances_do_no_more_than_lose_what_they_write_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_stored_outlives_its_instance_and_its_host() {
     let directory = tempfile::tempdir().unwrap();
-    let host = with_store(&directory).idle(Duration::from_millis(50));
-    let serving = serve(&host).await;
-    create(&serving).await;
-    until(&mut serving.instances(), |instances| instances.running() == 0).await;
-    assert_eq!(revision(&serving).await, 1);
-    assert_eq!(post(&serving, &format!("{APPEND}&expected=1&count=5")).await.1, "6");
-    serving.stop().await;
-    let serving = serve(&host).await;
-    assert_eq!(revision(&serving).await, 6);
+    KEY_VALUE.keeps(&directory).await.stop().await;
     // One instance after the other, each for one request.
-    let serving = serve(&with_store(&directory).requests_per_instance(1)).await;
+    let serving = KEY_VALUE.serve(&KEY_VALUE.host(&directory).requests_per_instance(1)).await;
     for revision in 6..30 {
-        let appended = post(&serving, &format!("{APPEND}&expected={revision}")).await;
+        let appended = post(&serving, &KEY_VALUE.append(revision)).await;
         assert_eq!(appended, (200, (revision + 1).to_string()));
     }
-    assert_eq!(revision(&serving).await, 30);
+    assert_eq!(KEY_VALUE.revision(&serving).await, 30);
     serving.stop().await;
     // What each of them wrote has its name, which no other has.
-    let store = rusqlite::Connection::open(directory.path().join("store.db")).unwrap();
+    let store = rusqlite::Connection::open(directory.path().join("tasks.db")).unwrap();
     let mut keys = store.prepare("SELECT key FROM spin_key_value WHERE key LIKE 'a2a.event.%'").unwrap();
     let keys = keys.query_map([], |row| row.get::<_, String>(0)).unwrap();
     let writers: HashSet<_> = keys.map(|key| key.unwrap().split(['.', '-']).nth(7).unwrap().to_owned()).collect();
     assert_eq!(writers.len(), 26, "{writers:?}");
 }
 
-/// Microseconds after which an instance dies or a caller goes, of which some are in the middle of an append of so many
-/// events.
-const MOMENTS: [u64; 12] = [0, 300, 1000, 2000, 3000, 5000, 7000, 9000, 12_000, 16_000, 20_000, 25_000];
+/// Appended while an instance dies or a caller goes.
 const EVENTS: u64 = 100;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_dies_in_the_middle_of_an_append_leaves_all_of_it_or_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let serving = serve(&with_store(&directory)).await;
-    create(&serving).await;
+    let serving = KEY_VALUE.serve(&KEY_VALUE.host(&directory)).await;
+    KEY_VALUE.create(&serving).await;
     let (mut now, mut died) = (1, 0);
     for moment in MOMENTS {
-        let (status, _) = post(&serving, &format!("{APPEND}&expected={now}&count={EVENTS}&trap_after={moment}")).await;
+        let (status, _) =
+            post(&serving, &format!("{}&count={EVENTS}&trap_after={moment}", KEY_VALUE.append(now))).await;
         died += u32::from(status != 200);
-        let found = revision(&serving).await;
+        let found = KEY_VALUE.revision(&serving).await;
         assert!(found == now || found == now + EVENTS, "after {moment} µs: {found} instead of {now}");
-        let appended = post(&serving, &format!("{APPEND}&expected={found}")).await;
+        let appended = post(&serving, &KEY_VALUE.append(found)).await;
         assert_eq!(appended, (200, (found + 1).to_string()));
         now = found + 1;
     }
@@ -141,24 +83,11 @@ async fn an_instance_that_dies_in_the_middle_of_an_append_leaves_all_of_it_or_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_caller_has_begun_who_goes_away_is_finished() {
-    let directory = tempfile::tempdir().unwrap();
-    let serving = serve(&with_store(&directory)).await;
-    create(&serving).await;
-    let (mut now, mut gone) = (1, 0);
-    for moment in MOMENTS {
-        let (status, _) = post(&serving, &format!("{APPEND}&expected={now}&count={EVENTS}&drop_after={moment}")).await;
-        gone += u32::from(status == 202);
-        now += EVENTS;
-        let appended = post(&serving, &format!("{APPEND}&expected={now}")).await;
-        assert_eq!(appended, (200, (now + 1).to_string()), "after {moment} µs");
-        now += 1;
-    }
-    assert!(gone > 3, "{gone} callers went");
-    assert_eq!(serving.instances().borrow().started, 1);
+    KEY_VALUE.finishes(EVENTS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_the_component_may_not_use_is_named() {
-    let (status, said) = post(&serve(&Host::new()).await, &format!("{TASK}&label=tasks")).await;
+    let (status, said) = post(&KEY_VALUE.serve(&Host::new()).await, &format!("{}&label=tasks", KEY_VALUE.task())).await;
     assert!(status == 500 && said.contains("tasks") && said.contains("key_value_stores"), "{status} {said}");
 }

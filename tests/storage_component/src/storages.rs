@@ -7,12 +7,12 @@ macro_rules! with_storage {
         let query: &crate::Query = $query;
         match query.text("storage") {
             #[cfg(feature = "spin-sqlite")]
-            Some("sqlite") => match crate::storages::sqlite::of(query).await {
+            Some("sqlite") => match crate::storages::sqlite(query).await {
                 Ok($storage) => $work,
                 Err(error) => crate::storages::failed(&error),
             },
             #[cfg(feature = "spin-key-value")]
-            Some("key-value") => match crate::storages::key_value::of(query).await {
+            Some("key-value") => match crate::storages::key_value(query).await {
                 Ok($storage) => $work,
                 Err(error) => crate::storages::failed(&error),
             },
@@ -21,16 +21,24 @@ macro_rules! with_storage {
     }};
 }
 
+#[cfg(feature = "spin-sqlite")]
+use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, thread::LocalKey};
+
 use a2a_app_ports::StorageError;
+#[cfg(feature = "spin-key-value")]
+use a2a_task_storage::SpinKeyValueStorage;
+#[cfg(feature = "spin-sqlite")]
+use a2a_task_storage::{SpinSqliteOptions, SpinSqliteStorage};
 pub(crate) use with_storage;
 
-use crate::{Answer, no};
+use crate::{Answer, Query, no};
 
 /// One of the storages, whichever: all have the same cases.
 #[cfg(feature = "spin-sqlite")]
-pub(crate) type Any = a2a_task_storage::SpinSqliteStorage;
+pub(crate) type Any = SpinSqliteStorage;
 #[cfg(all(feature = "spin-key-value", not(feature = "spin-sqlite")))]
-pub(crate) type Any = a2a_task_storage::SpinKeyValueStorage;
+pub(crate) type Any = SpinKeyValueStorage;
 
 /// An error of a storage as an answer: 409 where another came first, else 500.
 pub(crate) fn failed(error: &StorageError) -> Answer {
@@ -44,54 +52,39 @@ pub(crate) fn failed(error: &StorageError) -> Answer {
     }
 }
 
-#[cfg(feature = "spin-sqlite")]
-pub(crate) mod sqlite {
-    //! One storage for all requests of an instance that name the same database.
+/// The storages that are open, by their labels: one for all requests of an instance.
+type Open<S> = RefCell<HashMap<String, S>>;
 
-    use std::{cell::RefCell, collections::HashMap, time::Duration};
-
-    use a2a_app_ports::StorageError;
-    use a2a_task_storage::{SpinSqliteOptions, SpinSqliteStorage};
-
-    use crate::Query;
-
-    thread_local! {
-        static OPEN: RefCell<HashMap<String, SpinSqliteStorage>> = RefCell::default();
+async fn opened<S: Clone>(
+    all: &'static LocalKey<Open<S>>,
+    query: &Query,
+    open: impl AsyncFnOnce(&str) -> Result<S, StorageError>,
+) -> Result<S, StorageError> {
+    let label = query.text("label").unwrap_or("default");
+    if let Some(storage) = all.with_borrow(|all| all.get(label).cloned()) {
+        return Ok(storage);
     }
+    let storage = open(label).await?;
+    Ok(all.with_borrow_mut(|all| all.entry(label.to_owned()).or_insert(storage).clone()))
+}
 
-    pub(crate) async fn of(query: &Query) -> Result<SpinSqliteStorage, StorageError> {
-        let label = query.text("label").unwrap_or("default");
-        if let Some(storage) = OPEN.with_borrow(|open| open.get(label).cloned()) {
-            return Ok(storage);
-        }
+#[cfg(feature = "spin-sqlite")]
+pub(crate) async fn sqlite(query: &Query) -> Result<SpinSqliteStorage, StorageError> {
+    thread_local! {
+        static OPEN: Open<SpinSqliteStorage> = RefCell::default();
+    }
+    opened(&OPEN, query, async |label| {
         let mut options = SpinSqliteOptions::new(label);
         options.patience = query.number("patience").map_or(options.patience, Duration::from_millis);
-        let storage = SpinSqliteStorage::open(options).await?;
-        Ok(OPEN.with_borrow_mut(|open| open.entry(label.to_owned()).or_insert(storage).clone()))
-    }
+        SpinSqliteStorage::open(options).await
+    })
+    .await
 }
 
 #[cfg(feature = "spin-key-value")]
-pub(crate) mod key_value {
-    //! One storage for all requests of an instance that name the same store.
-
-    use std::{cell::RefCell, collections::HashMap};
-
-    use a2a_app_ports::StorageError;
-    use a2a_task_storage::SpinKeyValueStorage;
-
-    use crate::Query;
-
+pub(crate) async fn key_value(query: &Query) -> Result<SpinKeyValueStorage, StorageError> {
     thread_local! {
-        static OPEN: RefCell<HashMap<String, SpinKeyValueStorage>> = RefCell::default();
+        static OPEN: Open<SpinKeyValueStorage> = RefCell::default();
     }
-
-    pub(crate) async fn of(query: &Query) -> Result<SpinKeyValueStorage, StorageError> {
-        let label = query.text("label").unwrap_or("default");
-        if let Some(storage) = OPEN.with_borrow(|open| open.get(label).cloned()) {
-            return Ok(storage);
-        }
-        let storage = SpinKeyValueStorage::open(label).await?;
-        Ok(OPEN.with_borrow_mut(|open| open.entry(label.to_owned()).or_insert(storage).clone()))
-    }
+    opened(&OPEN, query, async |label| SpinKeyValueStorage::open(label).await).await
 }
